@@ -1,0 +1,1 @@
+//! AWS credentials in their documented order, and requests signed with SigV4.

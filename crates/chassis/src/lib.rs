@@ -1,0 +1,1 @@
+//! What every service stands on: configuration, TLS, listeners, health, metrics, logs, shutdown, clock.

@@ -1,0 +1,1 @@
+//! Keys, signatures, AEAD, Shamir sharing, zeroised secrets and the KMS trait.

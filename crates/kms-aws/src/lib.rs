@@ -1,0 +1,1 @@
+//! AWS KMS behind the KMS trait.

@@ -1,0 +1,1 @@
+//! The store in one directory: crash-safe, group commit.

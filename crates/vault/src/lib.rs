@@ -1,0 +1,1 @@
+//! The vault service: secrets custody over Vault's HTTP API.

@@ -1,0 +1,1 @@
+//! The program from outside: whole-server and fault tests.

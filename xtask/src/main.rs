@@ -1,0 +1,2 @@
+//! To be run by hand.
+fn main() {}
