@@ -12,7 +12,8 @@
 //! - Randomness is a parameter ([`Random`]), so that a seed replays a test.
 //! - A failed decryption or verification says only that it failed.
 //!
-//! Main types: [`aead::Aead`], [`hash::Hasher`], [`hmac::Key`], [`shamir`].
+//! Main types: [`aead::Aead`], [`hash::Hasher`], [`hmac::Key`], [`sign::SigningKey`], [`agree::PrivateKey`],
+//! [`shamir`], [`kms::Kms`], [`envelope`].
 //!
 //! ```
 //! use trustkeep_crypto::{Key256, aead::Aead, random::SystemRandom, shamir};
@@ -30,13 +31,18 @@
 //! ```
 
 pub mod aead;
+pub mod agree;
+pub mod envelope;
 mod error;
 pub mod hash;
 pub mod hkdf;
 pub mod hmac;
+pub mod kms;
+mod pem;
 pub mod random;
 mod secret;
 pub mod shamir;
+pub mod sign;
 
 pub use error::{Error, Result};
 pub use random::Random;
