@@ -39,7 +39,10 @@
 //! ```
 
 mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+mod lease;
 mod limits;
 mod memory;
 mod record;
@@ -49,6 +52,7 @@ mod value;
 
 pub use commit::{Commit, Expect, Write};
 pub use error::{Error, Result};
+pub use lease::{Contender, Lease, LeaseHolder, LeaseSettings, lease_table};
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use record::{Key, Record, Row, Version};

@@ -1,6 +1,6 @@
 //! What a backend accepts at most.
 
-use crate::{Error, Key, Result, Row, Table, Value};
+use crate::{Column, Error, Key, Result, Row, Table, Value};
 
 /// The bounds of one backend, checked before anything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +34,18 @@ impl Limits {
     /// # Errors
     /// [`Error::Limit`], naming the part.
     pub fn check_key(&self, table: &Table, key: &Key) -> Result<()> {
-        let parts = [
-            (Some(&key.partition), Some(table.partition()), self.partition_bytes_max),
-            (key.clustering.as_ref(), table.clustering(), self.clustering_bytes_max),
-        ];
-        for (value, column, max) in parts {
-            let found = value.map_or(0, Value::size);
-            if found > max {
-                let name = column.map_or("key", |column| &column.name);
-                return Err(Error::Limit {
-                    what: format!("bytes of {}.{name}", table.qualified()),
-                    found,
-                    max,
-                });
-            }
-        }
-        Ok(())
+        self.check_partition(table, &key.partition)?;
+        key.clustering.as_ref().map_or(Ok(()), |clustering| self.check_clustering(table, clustering))
+    }
+
+    /// Checks the length of a partition key.
+    pub(crate) fn check_partition(&self, table: &Table, value: &Value) -> Result<()> {
+        check_part(table, Some(table.partition()), value, self.partition_bytes_max)
+    }
+
+    /// Checks the length of a clustering key.
+    pub(crate) fn check_clustering(&self, table: &Table, value: &Value) -> Result<()> {
+        check_part(table, table.clustering(), value, self.clustering_bytes_max)
     }
 
     /// Checks a row's size and returns it.
@@ -67,4 +63,13 @@ impl Limits {
         }
         Ok(found)
     }
+}
+
+fn check_part(table: &Table, column: Option<&Column>, value: &Value, max: usize) -> Result<()> {
+    let found = value.size();
+    if found <= max {
+        return Ok(());
+    }
+    let name = column.map_or("key", |column| &column.name);
+    Err(Error::Limit { what: format!("bytes of {}.{name}", table.qualified()), found, max })
 }

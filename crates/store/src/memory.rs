@@ -93,6 +93,7 @@ impl Store for MemoryStore {
 
     async fn scan_table(&self, table: &Table, after: Option<&Key>, limit: usize) -> Result<Page> {
         let limit = limit.max(1);
+        after.map_or(Ok(()), |key| table.check_key(key))?;
         let state = self.state.read();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = state.shelf(table)?.records.range((start, Bound::Unbounded));
@@ -136,4 +137,26 @@ impl State {
         let missing = || Error::Schema(format!("the table {} does not exist", table.qualified()));
         self.tables.get(table.qualified()).ok_or_else(missing)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SharedStore;
+    use crate::conformance::Harness;
+
+    struct Memory;
+
+    #[async_trait::async_trait]
+    impl Harness for Memory {
+        async fn open(&self) -> SharedStore {
+            Arc::new(MemoryStore::new())
+        }
+    }
+
+    async fn memory() -> Option<Memory> {
+        Some(Memory)
+    }
+
+    crate::conformance!(memory);
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::{Error, Key, Limits, Record, Result, Table, Value};
+use crate::{Error, Limits, Record, Result, Table, Value};
 
 /// In which direction of the clustering key a scan goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,8 @@ impl Scan {
     /// Checks the scan against its table.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a table without a clustering key, a key of another type or a limit of 0;
+    /// [`Error::Invalid`] for a table without a clustering key, a key of another type, an empty partition or a
+    /// limit of 0. An empty text or byte string is a valid bound, although no record has such a key;
     /// [`Error::Limit`] for a key that is too long.
     pub fn check(&self, table: &Table, limits: &Limits) -> Result<()> {
         if self.limit == 0 {
@@ -100,10 +101,11 @@ impl Scan {
         for bound in [&self.range.start, &self.range.end] {
             if let Bound::Included(value) | Bound::Excluded(value) = bound {
                 table.check_value(clustering, value)?;
+                limits.check_clustering(table, value)?;
             }
         }
-        table.check_value(table.partition(), &self.partition)?;
-        limits.check_key(table, &Key { partition: self.partition.clone(), clustering: None })
+        table.check_key_part(table.partition(), &self.partition)?;
+        limits.check_partition(table, &self.partition)
     }
 
     /// In this direction.

@@ -106,7 +106,8 @@ impl Table {
         Ok(())
     }
 
-    fn check_key_part(&self, column: &Column, value: &Value) -> Result<()> {
+    /// Checks one part of a key: type, not empty, no NUL in text.
+    pub(crate) fn check_key_part(&self, column: &Column, value: &Value) -> Result<()> {
         self.check_value(column, value)?;
         match value {
             Value::Text(text) if text.is_empty() => {
