@@ -1,0 +1,95 @@
+//! How to reach DynamoDB, and where each logical table lies there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use crate::Layout;
+
+/// What a [`crate::DynamoStore`] is opened with. [`Settings::new`] gives the defaults.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The region, for example `eu-central-1`.
+    pub region: String,
+    /// Another endpoint than the region's own: an emulator or a VPC endpoint, for example `http://127.0.0.1:8000`.
+    pub endpoint: Option<String>,
+    /// Who signs the requests: [`Settings::static_credentials`], or any chain with this interface.
+    pub credentials: SharedCredentialsProvider,
+    /// Stands before the name of every table that has no [`Layout`] of its own.
+    pub table_prefix: String,
+    /// The capacity that tables are created with; tables that exist keep theirs.
+    pub capacity: Capacity,
+    /// How often a request is repeated after throttling, a collision or a failure of the network. Default 10.
+    pub max_retries: u32,
+    /// How many requests may be under way at once. Default 128.
+    pub max_parallel: usize,
+    /// How many transactions may be under way at once; further commits wait and are merged. Default 4.
+    pub groups_max: usize,
+    /// How long one attempt of a request may take. Default 10 s. All attempts together must stay below ten
+    /// minutes, for which DynamoDB remembers the token of a transaction.
+    pub request_timeout: Duration,
+    /// The first pause before a repeated request; it doubles each time up to [`Settings::BACKOFF_MAX`], and
+    /// the actual pause is drawn between zero and that ("full jitter"). Default 25 ms.
+    pub backoff: Duration,
+    /// Checks rows that are not written by an update that changes nothing, instead of by `ConditionCheck`: for
+    /// roles that have `dynamodb:UpdateItem` but not `dynamodb:ConditionCheckItem`. Default false.
+    pub fence_by_update: bool,
+    /// Where logical tables lie, by qualified name (`vault.entry`). A table that is not named here lies in a
+    /// table of its own called `<table_prefix><namespace>.<name>`.
+    pub layouts: BTreeMap<String, Layout>,
+}
+
+/// The capacity of a new table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// Pay per request.
+    OnDemand,
+    /// Capacity units per second; DynamoDB throttles above.
+    Provisioned {
+        /// Read capacity units, at least 1.
+        read: u32,
+        /// Write capacity units, at least 1.
+        write: u32,
+    },
+}
+
+impl Settings {
+    /// The longest pause between two attempts.
+    pub const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+    /// Defaults for a region: its public endpoint, on-demand capacity, no prefix.
+    pub fn new(region: &str, credentials: SharedCredentialsProvider) -> Self {
+        Settings {
+            region: region.to_owned(),
+            endpoint: None,
+            credentials,
+            table_prefix: String::new(),
+            capacity: Capacity::OnDemand,
+            max_retries: 10,
+            max_parallel: 128,
+            groups_max: 4,
+            request_timeout: Duration::from_secs(10),
+            backoff: Duration::from_millis(25),
+            fence_by_update: false,
+            layouts: BTreeMap::new(),
+        }
+    }
+
+    /// Credentials that stand in a configuration. The SDK redacts and zeroises them.
+    pub fn static_credentials(
+        access_key: &str,
+        secret_key: &str,
+        session_token: Option<&str>,
+    ) -> SharedCredentialsProvider {
+        let token = session_token.map(str::to_owned);
+        SharedCredentialsProvider::new(Credentials::new(access_key, secret_key, token, None, "configuration"))
+    }
+
+    /// Lays the logical table `qualified` out as `layout` says.
+    pub fn lay_out(mut self, qualified: &str, layout: Layout) -> Self {
+        self.layouts.insert(qualified.to_owned(), layout);
+        self
+    }
+}
