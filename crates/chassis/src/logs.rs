@@ -134,8 +134,10 @@ pub fn init(settings: Settings) -> Handle {
     let handle = HANDLE.get_or_init(|| {
         is_first = true;
         let (filter, reload_handle) = reload::Layer::new(targets(settings.level));
+        // The filter is a layer under all others and not one attached to the output: an attached one remembers the answer
+        // to a mere `enabled!` and applies it to the next event.
         let installed =
-            tracing_subscriber::registry().with(lines(settings.format, std::io::stderr).with_filter(filter));
+            tracing_subscriber::registry().with(filter).with(lines(settings.format, std::io::stderr));
         Handle { filter: installed.try_init().is_ok().then_some(reload_handle) }
     });
     if !is_first {
@@ -230,7 +232,8 @@ impl Captured {
     pub fn start(&self, settings: Settings) -> tracing::subscriber::DefaultGuard {
         let sink = self.clone();
         tracing_subscriber::registry()
-            .with(lines(settings.format, move || sink.clone()).with_filter(targets(settings.level)))
+            .with(targets(settings.level))
+            .with(lines(settings.format, move || sink.clone()))
             .set_default()
     }
 

@@ -1,5 +1,7 @@
 //! Listeners seen from a client's side of the wire.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;

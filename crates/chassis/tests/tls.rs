@@ -1,0 +1,254 @@
+//! TLS seen from a client: whom it trusts, whom the server lets in, what a reload changes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::convert::Infallible;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use rustls::pki_types::ServerName;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use trustkeep_chassis::clock::{Clock, ManualClock, SystemClock};
+use trustkeep_chassis::http::{Incoming, Limits, ListenSettings, Listener, RequestContext, service_fn};
+use trustkeep_chassis::shutdown::Shutdown;
+use trustkeep_chassis::tls::{
+    self, ClientCertificates, DevCa, Error, ServerTls, TlsSettings, TlsVersion, client_config,
+    load_certificates,
+};
+
+/// Says how many certificates the client sent.
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let context = request.extensions().get::<RequestContext>().unwrap();
+    let peer = context.connection().tls().unwrap();
+    let text = format!("{:?} {} {:?}", request.version(), peer.certificates().len(), peer.server_name());
+    Ok(Response::new(Full::from(text)))
+}
+
+async fn start(tls: ServerTls, limits: Limits) -> (SocketAddr, Shutdown) {
+    let settings = ListenSettings::new("tls-test", SocketAddr::from(([127, 0, 0, 1], 0))).with_tls(tls);
+    let listener = Listener::bind(settings.with_limits(limits)).await.unwrap();
+    assert_eq!(listener.scheme(), "https");
+    let (address, shutdown) = (listener.local_address(), Shutdown::new());
+    tokio::spawn(listener.serve(service_fn(answer), shutdown.clone()));
+    (address, shutdown)
+}
+
+async fn start_development(ca: &DevCa) -> (SocketAddr, ServerTls) {
+    let tls = ServerTls::load(ca.server("server", &[]).unwrap()).unwrap();
+    (start(tls.clone(), Limits::default()).await.0, tls)
+}
+
+fn development(folder: &TempDir) -> DevCa {
+    DevCa::open_or_create(folder.path(), &SystemClock::new()).unwrap()
+}
+
+async fn get(
+    address: SocketAddr,
+    ca_file: &Path,
+    identity: Option<(&Path, &Path)>,
+) -> Result<String, reqwest::Error> {
+    let config = client_config(ca_file, identity).unwrap();
+    let client =
+        reqwest::Client::builder().no_proxy().tls_backend_preconfigured((*config).clone()).build().unwrap();
+    client.get(format!("https://localhost:{}/", address.port())).send().await?.text().await
+}
+
+async fn handshake(address: SocketAddr, ca_file: &Path) -> std::io::Result<TlsStream<TcpStream>> {
+    let connector = TlsConnector::from(client_config(ca_file, None).unwrap());
+    connector.connect(ServerName::from(address.ip()), TcpStream::connect(address).await?).await
+}
+
+fn served_certificate(stream: &TlsStream<TcpStream>) -> Vec<u8> {
+    stream.get_ref().1.peer_certificates().unwrap().first().unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_development_ca_is_served_and_another_is_not() {
+    let (ours, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let ca = development(&ours);
+    let (address, _) = start_development(&ca).await;
+    assert_eq!(get(address, &ca.ca_file(), None).await.unwrap(), "HTTP/2.0 0 Some(\"localhost\")");
+    handshake(address, &ca.ca_file()).await.unwrap();
+
+    let stranger = development(&other);
+    let error = handshake(address, &stranger.ca_file()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("UnknownIssuer") || error.to_string().contains("BadSignature"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_reload_serves_the_new_certificate_and_leaves_established_connections_alone() {
+    let folder = TempDir::new().unwrap();
+    let ca = development(&folder);
+    let (address, tls) = start_development(&ca).await;
+    let mut old = handshake(address, &ca.ca_file()).await.unwrap();
+
+    let settings = tls.settings().clone();
+    let renewed = ca.server("renewed", &["vault.example.org".to_owned()]).unwrap();
+    fs::copy(&renewed.certificate_file, &settings.certificate_file).unwrap();
+    // Half-way through a replacement the files do not match: the reload says so and the old certificate stays.
+    let error = tls.reload().unwrap_err();
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    assert_eq!(
+        served_certificate(&handshake(address, &ca.ca_file()).await.unwrap()),
+        served_certificate(&old)
+    );
+    fs::copy(&renewed.key_file, &settings.key_file).unwrap();
+    tls.reload().unwrap();
+
+    let new = handshake(address, &ca.ca_file()).await.unwrap();
+    assert_eq!(served_certificate(&new), load_certificates(&renewed.certificate_file).unwrap()[0].to_vec());
+    assert_ne!(served_certificate(&new), served_certificate(&old));
+    // RFC 9113 section 3.4: the server answers the preface and our empty SETTINGS with SETTINGS (type 4) of its own.
+    old.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frame = [0u8; 9];
+    old.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 4);
+}
+
+#[tokio::test]
+async fn mutual_tls_lets_in_only_clients_of_its_ca() {
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (ca, stranger) = (development(&folder), development(&other));
+    let settings = ca.server("server", &[]).unwrap();
+    let tls = ServerTls::load(settings.with_client_certificates(ClientCertificates::Required(ca.ca_file())))
+        .unwrap();
+    let (address, _) = start(tls, Limits::default()).await;
+    let (certificate, key) = ca.client("auditor").unwrap();
+    let (false_certificate, false_key) = stranger.client("auditor").unwrap();
+
+    let text = get(address, &ca.ca_file(), Some((&certificate, &key))).await.unwrap();
+    assert_eq!(text, "HTTP/2.0 1 Some(\"localhost\")");
+    assert!(get(address, &ca.ca_file(), None).await.is_err());
+    assert!(get(address, &ca.ca_file(), Some((&false_certificate, &false_key))).await.is_err());
+}
+
+#[tokio::test]
+async fn a_requested_certificate_may_be_any_or_none_and_reaches_the_service() {
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (ca, stranger) = (development(&folder), development(&other));
+    let settings = ca.server("server", &[]).unwrap();
+    let tls = ServerTls::load(settings.with_client_certificates(ClientCertificates::Requested)).unwrap();
+    let (address, _) = start(tls, Limits::default()).await;
+    let (certificate, key) = stranger.client("unknown").unwrap();
+    assert!(get(address, &ca.ca_file(), Some((&certificate, &key))).await.unwrap().contains(" 1 "));
+    assert!(get(address, &ca.ca_file(), None).await.unwrap().contains(" 0 "));
+}
+
+#[tokio::test]
+async fn versions_outside_the_configured_range_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let ca = development(&folder);
+    let mut settings = ca.server("server", &[]).unwrap();
+    settings.version_max = TlsVersion::Tls12;
+    let (address, _) = start(ServerTls::load(settings.clone()).unwrap(), Limits::default()).await;
+    let stream = handshake(address, &ca.ca_file()).await.unwrap();
+    assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
+    settings.version_min = TlsVersion::Tls13;
+    assert!(matches!(ServerTls::load(settings).unwrap_err(), Error::Settings(_)));
+    assert!("tls11".parse::<TlsVersion>().unwrap_err().to_string().contains("use tls12 or tls13"));
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_the_handshake_is_cut_off() {
+    let folder = TempDir::new().unwrap();
+    let tls = ServerTls::load(development(&folder).server("server", &[]).unwrap()).unwrap();
+    let limits = Limits { handshake_timeout: Duration::from_millis(50), ..Limits::default() };
+    let (address, _) = start(tls, limits).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut bytes = Vec::new();
+    let end = stream.read_to_end(&mut bytes);
+    tokio::time::timeout(Duration::from_secs(20), end).await.unwrap().unwrap();
+    assert!(bytes.is_empty());
+}
+
+#[test]
+fn the_development_ca_is_reused_until_it_is_about_to_expire() {
+    let folder = TempDir::new().unwrap();
+    let clock = ManualClock::new(SystemClock::new().now());
+    let day = Duration::from_secs(24 * 60 * 60);
+    let read = |path: &Path| fs::read(path).unwrap();
+
+    let ca = DevCa::open_or_create(folder.path(), &clock).unwrap();
+    let first = ca.server("server", &[]).unwrap();
+    let (authority, certificate) = (read(&ca.ca_file()), read(&first.certificate_file));
+    for key in [folder.path().join("ca.key"), first.key_file.clone()] {
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600, "{}", key.display());
+    }
+
+    clock.advance(day * 300);
+    let ca = DevCa::open_or_create(folder.path(), &clock).unwrap();
+    assert_eq!(ca.server("server", &[]).unwrap(), first);
+    assert_eq!(
+        (read(&ca.ca_file()), read(&first.certificate_file)),
+        (authority.clone(), certificate.clone())
+    );
+
+    // A further name needs a further certificate; a second one with fewer names does not.
+    ca.server("server", &["vault.example.org".to_owned(), "10.0.0.7".to_owned()]).unwrap();
+    let with_names = read(&first.certificate_file);
+    assert_ne!(with_names, certificate);
+    ca.server("server", &["10.0.0.7".to_owned()]).unwrap();
+    assert_eq!(read(&first.certificate_file), with_names);
+
+    clock.advance(day * 340);
+    let ca = DevCa::open_or_create(folder.path(), &clock).unwrap();
+    ca.server("server", &[]).unwrap();
+    assert_eq!(read(&ca.ca_file()), authority);
+    assert_ne!(read(&first.certificate_file), with_names);
+
+    clock.advance(day * 3650);
+    let ca = DevCa::open_or_create(folder.path(), &clock).unwrap();
+    assert_ne!(read(&ca.ca_file()), authority);
+    ServerTls::load(ca.server("server", &[]).unwrap()).unwrap();
+}
+
+#[test]
+fn errors_name_the_file_and_what_is_wrong_with_it() {
+    let folder = TempDir::new().unwrap();
+    let ca = development(&folder);
+    let (one, two) = (ca.server("one", &[]).unwrap(), ca.server("two", &[]).unwrap());
+    let text = |certificate: &Path, key: &Path| {
+        ServerTls::load(TlsSettings::new(certificate, key)).unwrap_err().to_string()
+    };
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+
+    let missing = text(&folder.path().join("gone.pem"), &one.key_file);
+    assert!(missing.contains("gone.pem: cannot read the certificate file: No such file"), "{missing}");
+    let prose = text(&write("prose.pem", "not a certificate"), &one.key_file);
+    assert!(prose.contains("prose.pem: has no \"-----BEGIN CERTIFICATE-----\" section"), "{prose}");
+    let broken = write("broken.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
+    assert!(text(&broken, &one.key_file).contains("broken.pem: not valid PEM"));
+    let swapped = text(&one.certificate_file, &one.certificate_file);
+    assert!(swapped.contains("one.pem: has no \"-----BEGIN ... PRIVATE KEY-----\" section"), "{swapped}");
+    let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let locked = text(&one.certificate_file, &write("locked.key", locked));
+    assert!(locked.contains("locked.key: the private key is encrypted"), "{locked}");
+    let mismatch = text(&one.certificate_file, &two.key_file);
+    assert!(mismatch.contains("two.key does not belong to the first certificate in"), "{mismatch}");
+    assert!(ca.server("../evil", &[]).is_err());
+}
+
+#[test]
+fn the_provider_may_be_installed_twice() {
+    tls::install_provider();
+    tls::install_provider();
+    assert!(Arc::strong_count(&tls::provider()) >= 1);
+}
