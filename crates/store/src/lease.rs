@@ -349,3 +349,6 @@ impl Contender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cache;
 mod commit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -50,6 +51,7 @@ mod scan;
 mod table;
 mod value;
 
+pub use cache::{CachedStore, RecordCache};
 pub use commit::{Commit, Expect, Write};
 pub use error::{Error, Result};
 pub use lease::{Contender, Lease, LeaseHolder, LeaseSettings, lease_table};

@@ -66,6 +66,11 @@ impl Table {
         self.0.qualified.get(self.0.namespace_len + 1..).unwrap_or_default()
     }
 
+    /// Whether both define the table of one name; they are then equal in one store.
+    pub(crate) fn same_name(&self, other: &Table) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.qualified == other.0.qualified
+    }
+
     /// The partition key's column.
     pub fn partition(&self) -> &Column {
         &self.0.partition
