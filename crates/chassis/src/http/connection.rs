@@ -4,11 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::request::{RequestId, RequestIds};
+use super::settings::{ListenSettings, Refusal};
+use crate::metrics::RequestMetrics;
 use crate::tls::TlsPeer;
 
 /// One accepted connection: who is at the other end.
@@ -19,11 +24,44 @@ pub struct Connection {
     tls: Option<TlsPeer>,
     ids: RequestIds,
     pub(super) activity: Activity,
+    /// Reached through the connection, whose reference count only its own requests touch; a count that all cores write to
+    /// for every request would be felt.
+    shared: Arc<Shared>,
+}
+
+/// What answering needs and all connections of a listener share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) metrics: RequestMetrics,
+    pub(super) request_timeout: Option<Duration>,
+    pub(super) refuse: fn(Refusal) -> Response<Bytes>,
+}
+
+impl Shared {
+    pub(super) fn of(settings: &ListenSettings) -> Arc<Self> {
+        Arc::new(Self {
+            metrics: RequestMetrics::of(&settings.name),
+            request_timeout: settings.limits.request_timeout,
+            refuse: settings.refuse,
+        })
+    }
+
+    /// For a connection without a listener.
+    pub(super) fn detached(peer: SocketAddr) -> Arc<Self> {
+        let ListenSettings { limits, refuse, .. } = ListenSettings::new("detached", peer);
+        let metrics = RequestMetrics::unlisted("detached");
+        Arc::new(Self { metrics, request_timeout: limits.request_timeout, refuse })
+    }
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, local: SocketAddr, tls: Option<TlsPeer>) -> Self {
-        Self { peer, local, tls, ids: RequestIds::new(), activity: Activity::default() }
+    pub(super) fn new(
+        peer: SocketAddr,
+        local: SocketAddr,
+        tls: Option<TlsPeer>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { peer, local, tls, ids: RequestIds::new(), activity: Activity::default(), shared }
     }
 
     /// The client's address.
@@ -56,6 +94,16 @@ impl Connection {
 
 /// A request that is being answered; counts as ended when dropped.
 pub(super) struct InFlight(Arc<Connection>);
+
+impl InFlight {
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Connection;
+use super::connection::{Connection, Shared};
 
 tokio::task_local! {
     static CURRENT: RequestId;
@@ -83,7 +83,8 @@ impl RequestContext {
 
     /// A context for requests that did not come through a listener: tests, calls inside the process.
     pub fn detached(peer: SocketAddr) -> Self {
-        Self::new(RequestIds::new().nth(0), Arc::new(Connection::new(peer, peer, None)))
+        let shared = Shared::detached(peer);
+        Self::new(RequestIds::new().nth(0), Arc::new(Connection::new(peer, peer, None, shared)))
     }
 
     /// The request's id.

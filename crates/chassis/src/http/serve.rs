@@ -21,12 +21,11 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use super::body::ResponseBody;
-use super::connection::{Connection, Watched};
+use super::connection::{Connection, InFlight, Shared, Watched};
 use super::request::RequestContext;
 use super::settings::{ListenSettings, Refusal};
 use super::watchdog::Watchdog;
 use super::{Listener, RequestId};
-use crate::metrics::RequestMetrics;
 use crate::shutdown::Shutdown;
 use crate::supervisor::payload_text;
 use crate::tls::TlsPeer;
@@ -98,7 +97,7 @@ struct Server {
     settings: ListenSettings,
     watchdog: Arc<Watchdog>,
     protocol: auto::Builder<TokioExecutor>,
-    metrics: RequestMetrics,
+    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -115,8 +114,8 @@ impl Server {
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.http2_streams_max)
             .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX));
-        let metrics = RequestMetrics::of(&settings.name);
-        Self { settings, watchdog, protocol, metrics }
+        let shared = Shared::of(&settings);
+        Self { settings, watchdog, protocol, shared }
     }
 
     async fn connection<S, B>(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, service: S)
@@ -129,14 +128,15 @@ impl Server {
         // Answers are written whole, so waiting for more to send only costs time. Both calls fail only if the client is gone.
         let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else { return };
         let Some(tls) = &self.settings.tls else {
-            let connection = Arc::new(Connection::new(peer, local, None));
+            let connection = Arc::new(Connection::new(peer, local, None, Arc::clone(&self.shared)));
             return self.drive(stream, connection, service).await;
         };
         let acceptor = TlsAcceptor::from(tls.config());
         match tokio::time::timeout(self.settings.limits.handshake_timeout, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let tls_peer = TlsPeer::of(stream.get_ref().1);
-                let connection = Arc::new(Connection::new(peer, local, Some(tls_peer)));
+                let connection =
+                    Arc::new(Connection::new(peer, local, Some(tls_peer), Arc::clone(&self.shared)));
                 self.drive(stream, connection, service).await;
             }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
@@ -154,10 +154,10 @@ impl Server {
     {
         let _watch = self.watchdog.watch(&connection);
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&connection)));
-        let (server, requests_of) = (&self, Arc::clone(&connection));
-        let owned = Arc::clone(server);
-        let answer = hyper::service::service_fn(move |request| {
-            Arc::clone(&owned).answer(request, Arc::clone(&requests_of), service.clone())
+        let requests_of = Arc::clone(&connection);
+        let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let (id, in_flight) = requests_of.begin(request.version() == Version::HTTP_2);
+            answer(request, id, in_flight, service.clone())
         });
         let mut protocol = pin!(self.protocol.serve_connection_with_upgrades(io, answer));
         let activity = &connection.activity;
@@ -182,39 +182,46 @@ impl Server {
         })
         .await;
     }
+}
 
-    async fn answer<S, B>(
-        self: Arc<Self>,
-        mut request: Request<Incoming>,
-        connection: Arc<Connection>,
-        service: S,
-    ) -> Result<Response<ResponseBody<B>>, Infallible>
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    {
-        let begun = Instant::now();
-        let (id, in_flight) = connection.begin(request.version() == Version::HTTP_2);
-        let access = tracing::enabled!(target: ACCESS_TARGET, tracing::Level::DEBUG).then(|| Access {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            peer: connection.peer(),
-        });
-        request.extensions_mut().insert(RequestContext::new(id, connection));
+async fn answer<S, B>(
+    mut request: Request<Incoming>,
+    id: RequestId,
+    in_flight: InFlight,
+    service: S,
+) -> Result<Response<ResponseBody<B>>, Infallible>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+{
+    let begun = Instant::now();
+    let connection = in_flight.connection();
+    let access = tracing::enabled!(target: ACCESS_TARGET, tracing::Level::DEBUG).then(|| Access {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        peer: connection.peer(),
+    });
+    request.extensions_mut().insert(RequestContext::new(id, Arc::clone(connection)));
 
-        let outcome = id.scope(guarded(service.oneshot(request), self.settings.limits.request_timeout)).await;
-        let response = match outcome {
-            Ok(response) => response.map(|body| ResponseBody::service(body, in_flight)),
-            Err(refusal) => {
-                (self.settings.refuse)(refusal).map(|bytes| ResponseBody::refusal(bytes, in_flight))
-            }
-        };
+    let shared = in_flight.shared();
+    let outcome = id.scope(guarded(service.oneshot(request), shared.request_timeout)).await;
+    let answered = |status: StatusCode| {
         let latency = begun.elapsed();
-        self.metrics.record(response.status().into(), latency);
-        if let Some(access) = access {
-            access.log(id, response.status(), latency);
+        shared.metrics.record(status.into(), latency);
+        if let Some(access) = &access {
+            access.log(id, status, latency);
         }
-        Ok(response)
-    }
+    };
+    Ok(match outcome {
+        Ok(response) => {
+            answered(response.status());
+            response.map(|body| ResponseBody::service(body, in_flight))
+        }
+        Err(refusal) => {
+            let response = (shared.refuse)(refusal);
+            answered(response.status());
+            response.map(|bytes| ResponseBody::refusal(bytes, in_flight))
+        }
+    })
 }
 
 /// Runs the service's future within the time limit; a panic is caught, so that it costs one answer and not

@@ -52,9 +52,14 @@ impl RequestMetrics {
         if let Some(counts) = registry.iter().find(|counts| counts.service == service) {
             return Self { counts: Arc::clone(counts) };
         }
-        let counts = Arc::new(Counts { service: service.to_owned(), shards: Default::default() });
-        registry.push(Arc::clone(&counts));
-        Self { counts }
+        let metrics = Self::unlisted(service);
+        registry.push(Arc::clone(&metrics.counts));
+        metrics
+    }
+
+    /// Counters that appear in no rendering.
+    pub(crate) fn unlisted(service: &str) -> Self {
+        Self { counts: Arc::new(Counts { service: service.to_owned(), shards: Default::default() }) }
     }
 
     /// Counts one answered request.

@@ -1,0 +1,104 @@
+//! How much the listener costs above hyper alone: the same bare answer to the same load, from both, in turns.
+//!
+//! `cargo run --release -p trustkeep-chassis --example bare_answer [connections] [seconds]`
+//!
+//! The load is made by this process too, on one thread, and each server has one thread, so two idle cores give true numbers.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use trustkeep_chassis::http::{Incoming, ListenSettings, Listener, service_fn};
+use trustkeep_chassis::shutdown::Shutdown;
+use trustkeep_chassis::{logs, metrics};
+
+const ROUNDS: usize = 5;
+const REQUEST: &[u8] = b"GET /v1/sys/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+#[expect(clippy::print_stdout, reason = "the result is the output")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let connections: usize = arguments.next().map_or(Ok(32), |text| text.parse())?;
+    let seconds: f64 = arguments.next().map_or(Ok(1.0), |text| text.parse())?;
+    logs::init(logs::Settings { level: logs::Level::Warn, ..logs::Settings::default() });
+    metrics::install()?;
+
+    let (chassis_runtime, hyper_runtime, load_runtime) = (one_thread()?, one_thread()?, one_thread()?);
+    let listener = chassis_runtime
+        .block_on(Listener::bind(ListenSettings::new("bare", SocketAddr::from(([127, 0, 0, 1], 0)))))?;
+    let chassis_address = listener.local_address();
+    chassis_runtime.spawn(listener.serve(service_fn(answer), Shutdown::new()));
+    let socket = hyper_runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+    let hyper_address = socket.local_addr()?;
+    hyper_runtime.spawn(serve_with_hyper_alone(socket));
+
+    let (mut chassis_best, mut hyper_best) = (0.0f64, 0.0f64);
+    for _ in 0..ROUNDS {
+        chassis_best =
+            chassis_best.max(load_runtime.block_on(load(chassis_address, connections, seconds))?);
+        hyper_best = hyper_best.max(load_runtime.block_on(load(hyper_address, connections, seconds))?);
+    }
+    println!("{connections} connections, best of {ROUNDS} rounds of {seconds} s, requests a second:");
+    println!("hyper alone {hyper_best:>10.0}");
+    println!("chassis     {chassis_best:>10.0}   {:.1} %", 100.0 * chassis_best / hyper_best);
+    Ok(())
+}
+
+async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::new(Bytes::from_static(b"{\"initialized\":true,\"sealed\":false}"))))
+}
+
+async fn serve_with_hyper_alone(socket: TcpListener) -> io::Result<()> {
+    loop {
+        let (stream, _) = socket.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer)),
+        );
+    }
+}
+
+/// Each connection sends the next request when it has the answer to the one before.
+async fn load(address: SocketAddr, connections: usize, seconds: f64) -> io::Result<f64> {
+    let (count, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..connections)
+        .map(|_| tokio::spawn(client(address, Arc::clone(&count), Arc::clone(&is_over))))
+        .collect();
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    is_over.store(true, Relaxed);
+    for client in clients {
+        client.await??;
+    }
+    Ok(count.load(Relaxed) as f64 / begun.elapsed().as_secs_f64())
+}
+
+async fn client(address: SocketAddr, count: Arc<AtomicU64>, is_over: Arc<AtomicBool>) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut buffer = [0u8; 4096];
+    while !is_over.load(Relaxed) {
+        stream.write_all(REQUEST).await?;
+        // The answer fits one segment on the loopback interface.
+        if stream.read(&mut buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        count.fetch_add(1, Relaxed);
+    }
+    Ok(())
+}
+
+fn one_thread() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build()
+}
