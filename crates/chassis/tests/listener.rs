@@ -67,6 +67,7 @@ async fn answer(request: Request<Incoming>, begun: &Notify, finish: &Notify) -> 
             finish.notified().await;
             "finished".to_owned()
         }
+        "/big" => return Response::new(Full::from(vec![b'x'; 64 << 20])),
         "/panic" => panic!("handler went wrong"),
         "/id" => {
             let context = request.extensions().get::<RequestContext>().unwrap();
@@ -229,6 +230,18 @@ async fn an_idle_connection_is_closed_but_a_waiting_request_is_not() {
     assert!(read_to_end(&mut idle).await.ends_with("GET /idle"));
     server.finish.notify_one();
     assert!(read_to_end(&mut waiting).await.ends_with("finished"));
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_of_its_answer_is_cut_off() {
+    let limits = Limits { idle_timeout: Duration::from_millis(80), connections_max: 1, ..Limits::default() };
+    let server = Server::with(limits).await;
+    let mut deaf = server.connect().await;
+    deaf.write_all(b"GET /big HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // There is room for one connection, so an answer to the second shows that the first is gone.
+    let mut second = server.connect().await;
+    second.write_all(b"GET /second HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(read_to_end(&mut second).await.ends_with("GET /second"));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use trustkeep_chassis::clock::{Clock, ManualClock, SystemClock};
 use trustkeep_chassis::http::{Incoming, Limits, ListenSettings, Listener, RequestContext, service_fn};
-use trustkeep_chassis::shutdown::Shutdown;
+use trustkeep_chassis::shutdown::{Reload, Shutdown};
 use trustkeep_chassis::tls::{
     self, ClientCertificates, DevCa, Error, ServerTls, TlsSettings, TlsVersion, client_config,
     load_certificates,
@@ -117,6 +117,27 @@ async fn a_reload_serves_the_new_certificate_and_leaves_established_connections_
     let mut frame = [0u8; 9];
     old.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame[3], 4);
+}
+
+#[tokio::test]
+async fn a_reload_request_reaches_the_certificates() {
+    let folder = TempDir::new().unwrap();
+    let ca = development(&folder);
+    let (address, tls) = start_development(&ca).await;
+    let (reload, shutdown) = (Reload::new(), Shutdown::new());
+    let task = tokio::spawn(tls.clone().reload_on_request(reload.subscribe(), shutdown.clone()));
+    let before = served_certificate(&handshake(address, &ca.ca_file()).await.unwrap());
+
+    ca.server("server", &["vault.example.org".to_owned()]).unwrap();
+    reload.trigger();
+    let changed = async {
+        while served_certificate(&handshake(address, &ca.ca_file()).await.unwrap()) == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), changed).await.unwrap();
+    shutdown.trigger("test");
+    task.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::verifier::AnyClient;
 use super::{ALPN, Error, files, provider};
+use crate::shutdown::{ReloadRequests, Shutdown};
 
 /// Which files a server presents and whom it lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,35 @@ impl ServerTls {
         let config = Arc::new(build(&self.inner.settings)?);
         *self.inner.current.write() = config;
         Ok(())
+    }
+
+    /// Reloads at every request (SIGHUP) until the shutdown; a failure is logged and what was loaded before stays in use. A task
+    /// for the supervisor.
+    ///
+    /// # Errors
+    /// Never; the signature is that of a supervised task.
+    pub async fn reload_on_request(
+        self,
+        mut requests: ReloadRequests,
+        shutdown: Shutdown,
+    ) -> Result<(), Infallible> {
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return Ok(()),
+                () = requests.next() => {}
+            }
+            let this = self.clone();
+            // File access, so not on a thread that answers requests.
+            match tokio::task::spawn_blocking(move || this.reload()).await {
+                Ok(Ok(())) => {
+                    tracing::info!(file = %self.settings().certificate_file.display(), "TLS certificates reloaded");
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "TLS certificates not reloaded, the former stay in use")
+                }
+                Err(error) => tracing::error!(%error, "TLS certificates not reloaded"),
+            }
+        }
     }
 
     /// The present configuration, for the next connection.
