@@ -1,0 +1,3 @@
+//! Auth methods, one file each; they answer with tokens.
+
+pub mod token;

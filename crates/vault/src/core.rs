@@ -1,0 +1,338 @@
+//! The vault's domain: what stands between a request and the engine that answers it.
+//!
+//! [`Core`] is sealed or unsealed. All that is read from behind the barrier lives in [`Unsealed`], which goes
+//! away whole when the vault is sealed.
+
+pub mod barrier;
+mod handle;
+mod init;
+pub mod keyring;
+pub mod mount;
+pub mod path_store;
+mod policy_store;
+pub mod seal;
+pub mod token;
+pub mod token_store;
+mod view;
+
+pub use barrier::{Barrier, Batch, Entry};
+pub use init::{InitRequest, Initialized};
+pub use path_store::{PathStore, entry_table};
+pub use policy_store::PolicyStore;
+pub use token::TokenEntry;
+pub use view::View;
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use trustkeep_chassis::clock::SharedClock;
+use trustkeep_crypto::{Random, random};
+use trustkeep_store::SharedStore;
+
+use self::mount::{MountTable, Mounts};
+use self::seal::{SealConfig, UnsealProgress};
+use self::token_store::TokenStore;
+use crate::{Error, Result};
+
+/// What the core is made with.
+#[derive(Clone, Debug)]
+pub struct CoreSettings {
+    /// Seconds that a token or lease lives where nothing else is said.
+    pub default_lease_ttl: i64,
+    /// Seconds that none may pass.
+    pub max_lease_ttl: i64,
+    /// The storage's name as `seal-status` reports it, for example `file`.
+    pub storage_type: String,
+    /// The cluster's name; made up at initialisation where empty.
+    pub cluster_name: String,
+    /// Where clients reach this node; empty where unknown.
+    pub api_addr: String,
+    /// Whether the configuration asks for the web page.
+    pub ui: bool,
+}
+
+impl Default for CoreSettings {
+    fn default() -> Self {
+        CoreSettings {
+            default_lease_ttl: 768 * 3600,
+            max_lease_ttl: 768 * 3600,
+            storage_type: "inmem".into(),
+            cluster_name: String::new(),
+            api_addr: String::new(),
+            ui: false,
+        }
+    }
+}
+
+/// The vault: one a process.
+pub struct Core {
+    settings: CoreSettings,
+    barrier: Arc<Barrier>,
+    random: Arc<dyn Random>,
+    clock: SharedClock,
+    progress: tokio::sync::Mutex<UnsealProgress>,
+    unsealed: RwLock<Option<Arc<Unsealed>>>,
+}
+
+/// All that is known once the barrier is open.
+pub struct Unsealed {
+    /// The barrier, open.
+    pub barrier: Arc<Barrier>,
+    /// Tokens.
+    pub tokens: TokenStore,
+    /// Policies.
+    pub policies: PolicyStore,
+    /// The cluster's name and id.
+    pub cluster: Cluster,
+    mounts: RwLock<Arc<Mounts>>,
+    changing_mounts: tokio::sync::Mutex<()>,
+}
+
+/// The cluster's name and id, made at initialisation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl Core {
+    /// A sealed vault over a store whose tables exist ([`entry_table`]).
+    ///
+    /// # Errors
+    /// None in practice: the table's definition is constant.
+    pub fn new(store: SharedStore, settings: CoreSettings, random: Arc<dyn Random>, clock: SharedClock) -> Result<Self> {
+        let paths = Arc::new(PathStore::new(store, entry_table()?));
+        Ok(Core {
+            settings,
+            barrier: Arc::new(Barrier::new(paths, random.clone())),
+            random,
+            clock,
+            progress: tokio::sync::Mutex::default(),
+            unsealed: RwLock::new(None),
+        })
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> &CoreSettings {
+        &self.settings
+    }
+
+    /// Where randomness comes from.
+    pub fn random(&self) -> &dyn Random {
+        self.random.as_ref()
+    }
+
+    /// Unix time in nanoseconds.
+    pub fn now(&self) -> i64 {
+        i64::try_from(self.clock.now().as_nanosecond()).unwrap_or(i64::MAX)
+    }
+
+    /// What is behind the barrier.
+    ///
+    /// # Errors
+    /// 503 while sealed.
+    pub fn unsealed(&self) -> Result<Arc<Unsealed>> {
+        self.unsealed.read().clone().ok_or(Error::Sealed)
+    }
+
+    /// Whether the barrier is closed.
+    pub fn is_sealed(&self) -> bool {
+        self.unsealed.read().is_none()
+    }
+
+    /// How the barrier is sealed; `None` before initialisation.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn seal_config(&self) -> Result<Option<SealConfig>> {
+        SealConfig::load(self.barrier.paths()).await
+    }
+
+    /// How many shares the unseal attempt under way has, and its nonce.
+    pub async fn unseal_progress(&self) -> (usize, String) {
+        let progress = self.progress.lock().await;
+        (progress.len(), progress.nonce.clone())
+    }
+
+    /// Takes a share. Once there are enough, the vault is unsealed.
+    ///
+    /// # Errors
+    /// 400 where the share is malformed or, with the last one, the shares are not this vault's: the attempt then
+    /// starts over. 400 before initialisation.
+    pub async fn unseal(&self, share: &str) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        let config = self.seal_config().await?.ok_or(Error::Uninitialized)?;
+        if !self.is_sealed() {
+            return Ok(());
+        }
+        match progress.add(share, &config, self.random())? {
+            Some(shares) => {
+                let root_key = config.unwrap(self.barrier.paths(), &shares).await?;
+                self.open(self.barrier.load_keyring(&root_key).await?).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets the shares given so far.
+    pub async fn reset_unseal(&self) {
+        *self.progress.lock().await = UnsealProgress::default();
+    }
+
+    /// Closes the barrier. Requests under way that hold its content finish.
+    pub fn seal(&self) {
+        *self.unsealed.write() = None;
+        self.barrier.seal();
+        tracing::info!("vault is sealed");
+    }
+
+    /// Revokes the tokens that have ended; returns how many. Does nothing while sealed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sweep(&self) -> Result<usize> {
+        match self.unsealed() {
+            Ok(unsealed) => unsealed.tokens.sweep(self.now() / NANOS).await,
+            Err(_) => Ok(0),
+        }
+    }
+
+    async fn open(&self, keyring: keyring::Keyring) -> Result<()> {
+        self.barrier.unseal(keyring);
+        match self.load().await {
+            Ok(unsealed) => {
+                let unsealed = Arc::new(unsealed);
+                *self.unsealed.write() = Some(unsealed.clone());
+                tracing::info!("vault is unsealed");
+                tokio::spawn(async move { unsealed.finish_unmounting().await });
+                Ok(())
+            }
+            Err(error) => {
+                self.barrier.seal();
+                Err(error)
+            }
+        }
+    }
+
+    async fn load(&self) -> Result<Unsealed> {
+        let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
+        let mounts = Mounts::load(&self.barrier, leases).await?;
+        let cubbyhole = mounts.get("cubbyhole/").map(|mount| mount.entry.storage_prefix());
+        let cubbyhole = cubbyhole.ok_or_else(|| Error::internal("the cubbyhole's mount is missing"))?;
+        let cubbyhole = View::new(self.barrier.clone(), &cubbyhole);
+        let cluster = View::new(self.barrier.clone(), "").get_json(CLUSTER).await?;
+        Ok(Unsealed {
+            barrier: self.barrier.clone(),
+            tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
+            policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
+            cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
+            mounts: RwLock::new(Arc::new(mounts)),
+            changing_mounts: tokio::sync::Mutex::new(()),
+        })
+    }
+}
+
+impl Unsealed {
+    /// The mounts as they stand.
+    pub fn mounts(&self) -> Arc<Mounts> {
+        self.mounts.read().clone()
+    }
+
+    /// Adds a mount; its entry is stored first.
+    ///
+    /// # Errors
+    /// 400 where the path is in use or the engine unknown, and the store's.
+    pub async fn mount(&self, entry: mount::MountEntry, leases: (i64, i64)) -> Result<()> {
+        let _one_at_a_time = self.changing_mounts.lock().await;
+        let mounts = self.mounts();
+        let full_path = entry.full_path();
+        if let Some(other) = mounts.collision(&full_path) {
+            return Err(Error::invalid(format!("path is already in use at {other}")));
+        }
+        let mount = mount::Mount::open(entry, &self.barrier, leases).await?;
+        let batch = Batch::new().expect(mount.entry.storage_path(), None);
+        self.barrier.commit(batch.put_json(mount.entry.storage_path(), &mount.entry)?).await?;
+        *self.mounts.write() = Arc::new(mounts.with(mount));
+        Ok(())
+    }
+
+    /// Changes a mount's description, options or settings.
+    ///
+    /// # Errors
+    /// 400 where there is no such mount or its engine refuses, and the store's.
+    pub async fn change_mount(
+        &self,
+        full_path: &str,
+        leases: (i64, i64),
+        change: impl FnOnce(&mut mount::MountEntry) -> Result<()> + Send,
+    ) -> Result<()> {
+        let _one_at_a_time = self.changing_mounts.lock().await;
+        let mounts = self.mounts();
+        let missing = || Error::invalid(format!("no mount entry found for path: {full_path}"));
+        let old = mounts.get(full_path).ok_or_else(missing)?;
+        let mut entry = old.entry.clone();
+        change(&mut entry)?;
+        if let (Some(engine), true) = (&old.engine, old.entry.options != entry.options) {
+            engine.set_options(&entry.options.clone().unwrap_or_default()).await?;
+        }
+        let mount = mount::Mount::open(entry, &self.barrier, leases).await?;
+        self.barrier.commit(Batch::new().put_json(mount.entry.storage_path(), &mount.entry)?).await?;
+        *self.mounts.write() = Arc::new(mounts.with(mount));
+        Ok(())
+    }
+
+    /// Removes a mount; its storage is cleared in the background, also after a crash.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn unmount(self: &Arc<Self>, full_path: &str) -> Result<()> {
+        let _one_at_a_time = self.changing_mounts.lock().await;
+        let mounts = self.mounts();
+        let Some(mount) = mounts.get(full_path) else { return Ok(()) };
+        let leaving = format!("{LEAVING}{}", mount.entry.uuid);
+        let batch = Batch::new().put(leaving, mount.entry.storage_prefix().into_bytes());
+        self.barrier.commit(batch.delete(mount.entry.storage_path())).await?;
+        *self.mounts.write() = Arc::new(mounts.without(full_path));
+        let this = self.clone();
+        tokio::spawn(async move { this.finish_unmounting().await });
+        Ok(())
+    }
+
+    /// Clears the storage of mounts that were removed. What fails is tried again at the next removal or unseal.
+    async fn finish_unmounting(&self) {
+        let _one_at_a_time = self.changing_mounts.lock().await;
+        if let Err(error) = self.clear_leaving().await {
+            tracing::warn!(%error, "the storage of a removed mount could not be cleared");
+        }
+    }
+
+    async fn clear_leaving(&self) -> Result<()> {
+        let leaving = View::new(self.barrier.clone(), LEAVING);
+        for uuid in leaving.list("").await? {
+            let Some(entry) = leaving.get(&uuid).await? else { continue };
+            let prefix = String::from_utf8_lossy(entry.value.expose()).into_owned();
+            View::new(self.barrier.clone(), &prefix).clear("").await?;
+            leaving.commit(Batch::new().delete(uuid)).await?;
+        }
+        Ok(())
+    }
+
+    /// The mounts of a table, for `sys/mounts` and `sys/auth`.
+    pub fn describe_mounts(&self, table: MountTable) -> serde_json::Map<String, serde_json::Value> {
+        self.mounts().of(table).iter().map(|mount| (mount.entry.path.clone(), mount.entry.describe())).collect()
+    }
+}
+
+fn new_cluster(name: &str, random: &dyn Random) -> Cluster {
+    let id = random::uuid(random).to_string();
+    let name = if name.is_empty() { format!("vault-cluster-{}", hex::encode(random::array::<4>(random))) } else { name.into() };
+    Cluster { name, id }
+}
+
+const NANOS: i64 = 1_000_000_000;
+const CLUSTER: &str = "core/cluster/local/info";
+const POLICIES: &str = "sys/policy/";
+const LEAVING: &str = "core/leaving/";

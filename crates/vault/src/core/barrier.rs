@@ -1,0 +1,237 @@
+//! The barrier: everything that engines store passes through it and is encrypted.
+//!
+//! An entry is term (4 bytes, big endian) ‖ version byte 2 ‖ nonce (12) ‖ ciphertext ‖ tag (16) under
+//! AES-256-GCM with the entry's path as associated data, so that an entry moved to another path does not open
+//! (`hashicorp/vault: vault/barrier_aes_gcm.go`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use trustkeep_crypto::aead;
+use trustkeep_crypto::{Key256, Random, SecretBytes};
+use trustkeep_store::Version;
+
+use super::keyring::Keyring;
+use super::path_store::{PathBatch, PathStore};
+use crate::{Error, Result};
+
+/// Encrypted storage; sealed until a keyring is put in.
+#[derive(Debug)]
+pub struct Barrier {
+    paths: Arc<PathStore>,
+    random: Arc<dyn Random>,
+    keyring: RwLock<Option<Arc<Keyring>>>,
+    encryptions: AtomicU64,
+}
+
+/// A decrypted entry.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its value.
+    pub value: SecretBytes,
+    /// Its version, to expect in a [`Batch`].
+    pub version: Version,
+}
+
+/// Changes of several entries that are carried out together or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    expectations: Vec<(String, Option<Version>)>,
+    puts: Vec<(String, SecretBytes)>,
+    deletes: Vec<String>,
+}
+
+impl Barrier {
+    /// A sealed barrier over `paths`.
+    pub fn new(paths: Arc<PathStore>, random: Arc<dyn Random>) -> Self {
+        Barrier { paths, random, keyring: RwLock::new(None), encryptions: AtomicU64::new(0) }
+    }
+
+    /// The paths below, for what stands outside the encryption: the seal's configuration.
+    pub fn paths(&self) -> &Arc<PathStore> {
+        &self.paths
+    }
+
+    /// Whether the keyring is gone.
+    pub fn is_sealed(&self) -> bool {
+        self.keyring.read().is_none()
+    }
+
+    /// Puts the keyring in.
+    pub fn unseal(&self, keyring: Keyring) {
+        *self.keyring.write() = Some(Arc::new(keyring));
+    }
+
+    /// Drops the keyring; its keys are cleared once requests under way let go of them.
+    pub fn seal(&self) {
+        *self.keyring.write() = None;
+    }
+
+    /// The keyring.
+    ///
+    /// # Errors
+    /// 503 while sealed.
+    pub fn keyring(&self) -> Result<Arc<Keyring>> {
+        self.keyring.read().clone().ok_or(Error::Sealed)
+    }
+
+    /// The stored, sealed keyring, opened with the root key.
+    ///
+    /// # Errors
+    /// 400 where the key is wrong, 500 where the keyring is missing or damaged.
+    pub async fn load_keyring(&self, root_key: &Key256) -> Result<Keyring> {
+        match self.paths.get(KEYRING).await? {
+            Some((sealed, _)) => Keyring::open(root_key, &sealed),
+            None => Err(Error::internal("the keyring is missing from the store")),
+        }
+    }
+
+    /// How many entries were encrypted since this process started.
+    pub fn encryptions(&self) -> u64 {
+        self.encryptions.load(Ordering::Relaxed)
+    }
+
+    /// Adds a term to the keyring, stores it, and encrypts under it from then on.
+    ///
+    /// # Errors
+    /// 503 while sealed, and the store's.
+    pub async fn rotate(&self, now: i64) -> Result<()> {
+        let rotated = self.keyring()?.rotated(self.random.as_ref(), now)?;
+        let sealed = rotated.seal(self.random.as_ref())?;
+        let batch = PathBatch { puts: vec![(KEYRING.into(), sealed.into())], ..Default::default() };
+        self.paths.commit(batch).await?;
+        self.unseal(rotated);
+        Ok(())
+    }
+
+    /// The entry at `path`.
+    ///
+    /// # Errors
+    /// 503 while sealed, 500 where the entry does not open, and the store's.
+    pub async fn get(&self, path: &str) -> Result<Option<Entry>> {
+        let keyring = self.keyring()?;
+        match self.paths.get(path).await? {
+            Some((sealed, version)) => Ok(Some(Entry { value: open(&keyring, path, &sealed)?, version })),
+            None => Ok(None),
+        }
+    }
+
+    /// The names below a folder; see [`PathStore::list`].
+    ///
+    /// # Errors
+    /// 503 while sealed, and the store's.
+    pub async fn list(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>> {
+        self.keyring()?;
+        self.paths.list(folder, after, limit).await
+    }
+
+    /// Carries out a batch.
+    ///
+    /// # Errors
+    /// 503 while sealed, a conflict where an expectation does not hold, and the store's others.
+    pub async fn commit(&self, batch: Batch) -> Result<Version> {
+        let keyring = self.keyring()?;
+        self.encryptions.fetch_add(batch.puts.len() as u64, Ordering::Relaxed);
+        self.paths.commit(batch.close(&keyring, self.random.as_ref())?).await
+    }
+}
+
+fn open(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<SecretBytes> {
+    let damaged = || Error::internal(format!("the entry at {path} does not open: it is damaged or was moved"));
+    let (term, rest) = sealed.split_first_chunk::<4>().ok_or_else(damaged)?;
+    let (version, rest) = rest.split_first().ok_or_else(damaged)?;
+    if *version != VERSION {
+        return Err(damaged());
+    }
+    keyring.cipher(u32::from_be_bytes(*term))?.open(path.as_bytes(), rest).map_err(|_| damaged())
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes or replaces an entry.
+    pub fn put(mut self, path: impl Into<String>, value: impl Into<SecretBytes>) -> Self {
+        self.puts.push((path.into(), value.into()));
+        self
+    }
+
+    /// Makes or replaces an entry that holds a JSON document.
+    ///
+    /// # Errors
+    /// 500 where the value has no JSON form.
+    pub fn put_json(self, path: impl Into<String>, value: &impl serde::Serialize) -> Result<Self> {
+        let json = serde_json::to_vec(value).map_err(Error::internal)?;
+        Ok(self.put(path, SecretBytes::new(json)))
+    }
+
+    /// Removes an entry, if it is there.
+    pub fn delete(mut self, path: impl Into<String>) -> Self {
+        self.deletes.push(path.into());
+        self
+    }
+
+    /// Expects that the entry is at the version that was read, or that there is none.
+    pub fn expect(mut self, path: impl Into<String>, version: Option<Version>) -> Self {
+        self.expectations.push((path.into(), version));
+        self
+    }
+
+    /// The same batch below a prefix.
+    pub fn below(mut self, prefix: &str) -> Self {
+        let paths = self
+            .expectations
+            .iter_mut()
+            .map(|(path, _)| path)
+            .chain(self.puts.iter_mut().map(|(path, _)| path))
+            .chain(&mut self.deletes);
+        for path in paths {
+            path.insert_str(0, prefix);
+        }
+        self
+    }
+
+    /// Both batches as one.
+    pub fn and(mut self, other: Batch) -> Self {
+        self.expectations.extend(other.expectations);
+        self.puts.extend(other.puts);
+        self.deletes.extend(other.deletes);
+        self
+    }
+
+    /// The same batch with its values encrypted under the active term.
+    ///
+    /// # Errors
+    /// 500 where encryption fails.
+    pub fn close(self, keyring: &Keyring, random: &dyn Random) -> Result<PathBatch> {
+        let cipher = keyring.active_cipher()?;
+        let close = |(path, value): (String, SecretBytes)| {
+            let mut sealed = Vec::with_capacity(PREFIX + aead::OVERHEAD + value.len());
+            sealed.extend_from_slice(&keyring.active_term().to_be_bytes());
+            sealed.push(VERSION);
+            cipher.seal_append(random, path.as_bytes(), value.expose(), &mut sealed).map_err(Error::internal)?;
+            Ok((path, Bytes::from(sealed)))
+        };
+        let puts = self.puts.into_iter().map(close).collect::<Result<_>>()?;
+        Ok(PathBatch { expectations: self.expectations, puts, deletes: self.deletes })
+    }
+
+    /// How many entries it changes.
+    pub fn len(&self) -> usize {
+        self.puts.len() + self.deletes.len()
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where the keyring stands, encrypted under the root key.
+pub const KEYRING: &str = "core/keyring";
+const VERSION: u8 = 2;
+const PREFIX: usize = 5;

@@ -1,0 +1,114 @@
+//! One request: token, policy, engine.
+
+use std::sync::Arc;
+
+use super::mount::Mount;
+use super::token::TokenEntry;
+use super::{Core, NANOS, Unsealed};
+use crate::engines::system;
+use crate::policy::Acl;
+use crate::request::{Operation, Request};
+use crate::response::Response;
+use crate::{Error, Result, auth};
+
+impl Core {
+    /// Answers a request whose `path` is the whole path below `/v1/`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn handle(self: &Arc<Self>, mut request: Request) -> Result<Option<Response>> {
+        request.now = self.now();
+        if let Some(answer) = system::answer_without_token(self, &request).await {
+            return answer;
+        }
+        let unsealed = self.unsealed()?;
+        let mounts = unsealed.mounts();
+        let routed = mounts.route(&request.path);
+        if let Some((mount, path)) = routed
+            && mount.engine.as_ref().is_some_and(|engine| engine.is_public(path))
+        {
+            let (mount, path) = (mount.clone(), path.to_owned());
+            return self.dispatch(&unsealed, &mount, narrow(request, &mount, path)).await;
+        }
+        let (token, acl) = unsealed.authenticate(&request).await?;
+        let Some((mount, path)) = routed else {
+            acl_or_missing(&acl, &request)?;
+            return Err(Error::NoHandler(request.path));
+        };
+        let (mount, path) = (mount.clone(), path.to_owned());
+        let full_path = request.path.clone();
+        request.token = Some(token.clone());
+        let request = narrow(request, &mount, path);
+        let request = with_create_or_update(&mount, &acl, request).await?;
+        authorize(&mount, &acl, &full_path, &request)?;
+        let last_use = token.num_uses == -1;
+        let answer = self.dispatch(&unsealed, &mount, request).await;
+        if last_use {
+            unsealed.tokens.revoke_tree(&token.hash).await?;
+        }
+        answer
+    }
+
+    async fn dispatch(self: &Arc<Self>, unsealed: &Arc<Unsealed>, mount: &Mount, request: Request) -> Result<Option<Response>> {
+        match (&mount.engine, mount.entry.kind.as_str()) {
+            (Some(engine), _) => engine.handle(&request).await,
+            (None, "system") => system::answer(self, unsealed, &request).await,
+            (None, _) => auth::token::answer(self, unsealed, &request).await,
+        }
+    }
+}
+
+impl Unsealed {
+    /// The request's token and what it may do; counts a use.
+    ///
+    /// # Errors
+    /// 403 without a valid token.
+    pub async fn authenticate(&self, request: &Request) -> Result<(Arc<TokenEntry>, Arc<Acl>)> {
+        let id = request.client_token.as_deref().ok_or(Error::BadToken)?;
+        let now = request.now / NANOS;
+        let mut token = self.tokens.find(id, now).await?.ok_or(Error::BadToken)?;
+        if token.num_uses != 0 {
+            token = self.tokens.count_use(&token, now).await?;
+        }
+        let acl = self.policies.acl(&token.policies).await?;
+        Ok((token, acl))
+    }
+}
+
+/// The request as the mount's engine sees it.
+fn narrow(mut request: Request, mount: &Mount, path: String) -> Request {
+    request.mount_point = mount.entry.full_path();
+    request.path = path;
+    request
+}
+
+/// A write becomes a create where the engine says that nothing is there; only the policy asks for it.
+async fn with_create_or_update(mount: &Mount, acl: &Acl, mut request: Request) -> Result<Request> {
+    if request.operation == Operation::Update
+        && !acl.is_root()
+        && let Some(engine) = &mount.engine
+        && engine.exists(&request).await? == Some(false)
+    {
+        request.operation = Operation::Create;
+    }
+    Ok(request)
+}
+
+fn authorize(mount: &Mount, acl: &Acl, full_path: &str, request: &Request) -> Result<()> {
+    let verdict = acl.allow(request.operation, full_path, Some(&request.data));
+    if !verdict.allowed {
+        return Err(Error::PermissionDenied);
+    }
+    let is_root_path = match (&mount.engine, mount.entry.kind.as_str()) {
+        (Some(engine), _) => engine.is_root(&request.path),
+        (None, "system") => system::is_root(request.operation, &request.path),
+        (None, _) => auth::token::is_root(&request.path),
+    };
+    if is_root_path && !verdict.sudo { Err(Error::PermissionDenied) } else { Ok(()) }
+}
+
+/// Only who may ask for a path learns that nothing is mounted there.
+fn acl_or_missing(acl: &Acl, request: &Request) -> Result<()> {
+    let verdict = acl.allow(request.operation, &request.path, Some(&request.data));
+    if verdict.allowed { Ok(()) } else { Err(Error::PermissionDenied) }
+}

@@ -1,0 +1,322 @@
+//! Slash-separated paths over the store's records, in the layout of Vault's DynamoDB backend.
+//!
+//! `a/b/c` is the record with `path` = `a/b` and `key` = `c`; a path without slash stands under `path` = one
+//! blank. For every folder a marker record (`path` = the folder's parent, `key` = `name/`, no value) makes
+//! the folder show up when its parent is listed (`hashicorp/vault: physical/dynamodb/dynamodb.go`).
+//!
+//! A value and the markers it needs are written in one commit, so that a listed folder is never missing.
+//! Markers of folders that became empty are pruned under an exclusive lock: puts hold it shared while their
+//! commit runs, so no marker is removed from above a value on its way in. The lock orders tasks of this
+//! process only; that suffices because one process at a time writes to a vault's storage (lease and fence).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use quick_cache::sync::Cache;
+use trustkeep_store::{ColumnType, Commit, Expect, Key, Record, Row, Scan, SharedStore, Table, Version};
+
+use crate::{Error, Result};
+
+/// The table that holds a vault's entries.
+///
+/// # Errors
+/// None in practice: the definition is constant.
+pub fn entry_table() -> Result<Table> {
+    Table::define("vault", "entry")
+        .partition("path", ColumnType::Text)
+        .clustering("key", ColumnType::Text)
+        .column("value", ColumnType::Bytes)
+        .build()
+        .map_err(Error::from)
+}
+
+/// Paths over a store.
+#[derive(Debug)]
+pub struct PathStore {
+    store: SharedStore,
+    table: Table,
+    fence: RwLock<Option<Expect>>,
+    folders: Cache<String, ()>,
+    pruning: tokio::sync::RwLock<()>,
+}
+
+/// Changes of several paths that are carried out together or not at all.
+#[derive(Debug, Default)]
+pub struct PathBatch {
+    /// What must hold: the version that was read, or `None` for a path that must not exist.
+    pub expectations: Vec<(String, Option<Version>)>,
+    /// Paths and their new values.
+    pub puts: Vec<(String, Bytes)>,
+    /// Paths that go away.
+    pub deletes: Vec<String>,
+}
+
+impl PathStore {
+    /// Paths in `table` of `store`; see [`entry_table`].
+    pub fn new(store: SharedStore, table: Table) -> Self {
+        PathStore {
+            store,
+            table,
+            fence: RwLock::new(None),
+            folders: Cache::new(FOLDERS_CACHED),
+            pruning: tokio::sync::RwLock::new(()),
+        }
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// From now on every write expects this to hold: the lease of the active node.
+    pub fn set_fence(&self, fence: Option<Expect>) {
+        *self.fence.write() = fence;
+        self.folders.clear();
+    }
+
+    /// The value at `path` with its version.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self, path: &str) -> Result<Option<(Bytes, Version)>> {
+        let record = self.store.get(&self.table, &record_key(path)).await?;
+        Ok(record.and_then(|record| Some((record.bytes(0)?.clone(), record.version))))
+    }
+
+    /// The names below `folder` (without trailing slash, empty for the root) that sort after `after`, at most
+    /// `limit`; folders end in `/`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>> {
+        let mut names = BTreeSet::new();
+        let mut scan = Scan::partition(partition(folder), limit.clamp(1, PAGE));
+        if !after.is_empty() {
+            scan = scan.after(after);
+        }
+        loop {
+            let page = self.store.scan(&self.table, &scan).await?;
+            let last = page.records.last().and_then(|record| clustering(record)).map(str::to_owned);
+            let here = page.records.iter().filter_map(|record| clustering(record));
+            names.extend(here.filter(|name| !is_hidden(folder, name)).map(str::to_owned));
+            match last {
+                Some(last) if page.more && names.len() < limit => scan = scan.after(last),
+                _ => break,
+            }
+        }
+        Ok(names.into_iter().take(limit).collect())
+    }
+
+    /// Carries out a batch; returns the version of every path it wrote.
+    ///
+    /// # Errors
+    /// [`trustkeep_store::Error::Conflict`] where an expectation or the fence does not hold, and the store's others.
+    pub async fn commit(&self, batch: PathBatch) -> Result<Version> {
+        let touched: Vec<String> =
+            batch.deletes.iter().filter_map(|path| split(path).0).map(str::to_owned).collect();
+        let version = self.write(batch).await?;
+        self.prune(touched).await;
+        Ok(version)
+    }
+
+    async fn write(&self, batch: PathBatch) -> Result<Version> {
+        let _no_pruning = self.pruning.read().await;
+        let mut commit = Commit::new();
+        if let Some(fence) = self.fence.read().clone() {
+            commit = commit.expect(fence);
+        }
+        for (path, version) in &batch.expectations {
+            let key = record_key(path);
+            commit = match version {
+                Some(version) => commit.expect_version(&self.table, key, *version),
+                None => commit.expect_absent(&self.table, key),
+            };
+        }
+        let mut made = BTreeSet::new();
+        for (path, value) in batch.puts {
+            self.missing_folders(&path, &mut made).await?;
+            commit = commit.put(&self.table, record_key(&path), Row::of([value]));
+        }
+        for folder in &made {
+            commit = commit.put(&self.table, marker_key(folder), Row::new(vec![None]));
+        }
+        for path in &batch.deletes {
+            commit = commit.delete(&self.table, record_key(path));
+        }
+        let version = self.store.commit(commit).await?;
+        for folder in made {
+            self.folders.insert(folder, ());
+        }
+        Ok(version)
+    }
+
+    /// Adds the folders above `path` that have no marker yet. A folder's marker implies those above it.
+    async fn missing_folders(&self, path: &str, made: &mut BTreeSet<String>) -> Result<()> {
+        let mut below = path;
+        while let (Some(folder), _) = split(below) {
+            if made.contains(folder) || self.folders.get(folder).is_some() {
+                return Ok(());
+            }
+            if self.store.get(&self.table, &marker_key(folder)).await?.is_some() {
+                self.folders.insert(folder.to_owned(), ());
+                return Ok(());
+            }
+            made.insert(folder.to_owned());
+            below = folder;
+        }
+        Ok(())
+    }
+
+    /// Removes the markers of folders that are empty now, upwards. A failure leaves an empty folder in a
+    /// listing until the next deletion there, so it is logged and not returned.
+    async fn prune(&self, folders: Vec<String>) {
+        for folder in folders {
+            let mut folder = folder.as_str();
+            loop {
+                match self.prune_one(folder).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "an empty folder could not be removed");
+                        break;
+                    }
+                }
+                match split(folder) {
+                    (Some(parent), _) => folder = parent,
+                    (None, _) => break,
+                }
+            }
+        }
+    }
+
+    async fn prune_one(&self, folder: &str) -> Result<bool> {
+        if !self.is_empty(folder).await? {
+            return Ok(false);
+        }
+        let _no_puts = self.pruning.write().await;
+        if !self.is_empty(folder).await? {
+            return Ok(false);
+        }
+        self.folders.remove(folder);
+        let mut commit = Commit::new().delete(&self.table, marker_key(folder));
+        if let Some(fence) = self.fence.read().clone() {
+            commit = commit.expect(fence);
+        }
+        self.store.commit(commit).await?;
+        Ok(true)
+    }
+
+    async fn is_empty(&self, folder: &str) -> Result<bool> {
+        let scan = Scan::partition(partition(folder), 1);
+        Ok(self.store.scan(&self.table, &scan).await?.records.is_empty())
+    }
+}
+
+/// Folder and name of a path: `a/b/c` → `a/b`, `c`; a folder keeps what stands before its last slash.
+fn split(path: &str) -> (Option<&str>, &str) {
+    match path.rsplit_once('/') {
+        Some((folder, name)) => (Some(folder), name),
+        None => (None, path),
+    }
+}
+
+fn partition(folder: &str) -> &str {
+    if folder.is_empty() { ROOT } else { folder }
+}
+
+fn record_key(path: &str) -> Key {
+    let (folder, name) = split(path);
+    Key::of(folder.unwrap_or(ROOT)).at(name)
+}
+
+fn marker_key(folder: &str) -> Key {
+    let (parent, name) = split(folder);
+    Key::of(parent.unwrap_or(ROOT)).at(format!("{name}/"))
+}
+
+fn clustering(record: &Arc<Record>) -> Option<&str> {
+    record.key.clustering.as_ref().and_then(|value| value.as_text())
+}
+
+/// The store's own records beside ours in the folder `core`: leases and the format marker.
+fn is_hidden(folder: &str, name: &str) -> bool {
+    folder == "core" && name.starts_with('_')
+}
+
+const ROOT: &str = " ";
+const PAGE: usize = 1000;
+const FOLDERS_CACHED: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustkeep_store::{MemoryStore, Store};
+
+    async fn empty() -> PathStore {
+        let table = entry_table().unwrap();
+        let store = Arc::new(MemoryStore::new());
+        store.create_tables(std::slice::from_ref(&table)).await.unwrap();
+        PathStore::new(store, table)
+    }
+
+    fn put(path: &str) -> PathBatch {
+        PathBatch { puts: vec![(path.into(), Bytes::from_static(b"v"))], ..Default::default() }
+    }
+
+    fn delete(path: &str) -> PathBatch {
+        PathBatch { deletes: vec![path.into()], ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn folders_show_while_something_is_in_them() {
+        let paths = empty().await;
+        for path in ["a/b/c", "a/b/d", "a/x", "top"] {
+            paths.commit(put(path)).await.unwrap();
+        }
+        assert_eq!(paths.list("", "", 10).await.unwrap(), ["a/", "top"]);
+        assert_eq!(paths.list("a", "", 10).await.unwrap(), ["b/", "x"]);
+        paths.commit(delete("a/b/c")).await.unwrap();
+        assert_eq!(paths.list("a", "", 10).await.unwrap(), ["b/", "x"]);
+        paths.commit(delete("a/b/d")).await.unwrap();
+        assert_eq!(paths.list("a", "", 10).await.unwrap(), ["x"]);
+        paths.commit(put("a/b/c")).await.unwrap();
+        assert_eq!(paths.list("a", "", 10).await.unwrap(), ["b/", "x"]);
+        paths.commit(delete("a/b/c")).await.unwrap();
+        paths.commit(delete("a/x")).await.unwrap();
+        assert_eq!(paths.list("", "", 10).await.unwrap(), ["top"]);
+    }
+
+    #[tokio::test]
+    async fn puts_and_deletes_at_once_never_hide_a_value() {
+        let paths = Arc::new(empty().await);
+        let mut tasks = Vec::new();
+        for worker in 0..8 {
+            let paths = paths.clone();
+            tasks.push(tokio::spawn(async move {
+                let path = format!("dir/sub/{worker}");
+                for _ in 0..50 {
+                    paths.commit(put(&path)).await.unwrap();
+                    assert_eq!(paths.list("dir", "", 10).await.unwrap(), ["sub/"]);
+                    paths.commit(delete(&path)).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(paths.list("", "", 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn listing_pages_by_name() {
+        let paths = empty().await;
+        for name in ["a", "b", "c", "d"] {
+            paths.commit(put(&format!("dir/{name}"))).await.unwrap();
+        }
+        assert_eq!(paths.list("dir", "", 2).await.unwrap(), ["a", "b"]);
+        assert_eq!(paths.list("dir", "b", 10).await.unwrap(), ["c", "d"]);
+    }
+}

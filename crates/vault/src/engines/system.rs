@@ -1,0 +1,86 @@
+//! The system backend, `sys/`: lifecycle, mounts, policies and what command lines ask for.
+
+mod access;
+mod lifecycle;
+mod mounts;
+mod policies;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::core::mount::MountTable;
+use crate::core::{Core, Unsealed};
+use crate::request::{Operation, Request};
+use crate::response::Response;
+use crate::{Error, Result};
+
+/// Answers what needs neither a token nor an open barrier; `None` where the path is none of these.
+pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option<Result<Option<Response>>> {
+    let path = request.path.strip_prefix("sys/")?;
+    let read = request.operation == Operation::Read;
+    let write = request.operation.is_write();
+    Some(match path {
+        "health" if read => lifecycle::health(core, request).await,
+        "seal-status" if read => lifecycle::seal_status(core).await,
+        "init" if read => lifecycle::is_initialized(core).await,
+        "init" if write => lifecycle::initialize(core, request).await,
+        "unseal" if write => lifecycle::unseal(core, request).await,
+        "leader" if read => lifecycle::leader(core),
+        "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
+        "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
+        _ => return None,
+    })
+}
+
+/// Answers a request below `sys/` whose token was found and whose policies allow it.
+///
+/// # Errors
+/// See the parts; 404 for paths that are not there.
+pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Request) -> Result<Option<Response>> {
+    let (first, rest) = request.path.split_once('/').unwrap_or((&request.path, ""));
+    match first {
+        "mounts" => mounts::answer(core, unsealed, request, MountTable::Secret, rest).await,
+        "auth" => mounts::answer(core, unsealed, request, MountTable::Auth, rest).await,
+        "policy" => policies::answer(unsealed, request, rest, policies::Form::Legacy).await,
+        "policies" => match rest.split_once('/').unwrap_or((rest, "")) {
+            ("acl", name) => policies::answer(unsealed, request, name, policies::Form::Acl).await,
+            _ => Err(Error::UnsupportedPath),
+        },
+        "capabilities" | "capabilities-self" | "capabilities-accessor" if rest.is_empty() => {
+            access::capabilities(unsealed, request).await
+        }
+        "internal" => access::internal(unsealed, request, rest).await,
+        "audit" if rest.is_empty() && request.operation == Operation::Read => Ok(Some(Response::object(json!({})))),
+        "audit" if request.operation.is_write() => Err(unknown_audit_device(request)?),
+        "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
+        _ => lifecycle::answer(core, unsealed, request).await,
+    }
+}
+
+/// Whether a path below `sys/` asks for `sudo` (`hashicorp/vault: vault/logical_system.go`, root paths).
+pub fn is_root(operation: Operation, path: &str) -> bool {
+    let exact = ["audit", "rotate", "config/cors", "seal", "step-down", "raw", "remount", "leases/lookup/"];
+    let below = ["audit/", "raw/", "config/auditing/", "config/ui/headers/", "plugins/catalog/", "revoke-prefix/",
+        "revoke-force/", "leases/revoke-prefix/", "leases/revoke-force/", "leases/lookup/", "internal/inspect/"];
+    if let Some(rest) = path.strip_prefix("auth/") {
+        return !rest.is_empty() && operation != Operation::Read;
+    }
+    exact.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))
+}
+
+fn unknown_audit_device(request: &Request) -> Result<Error> {
+    Ok(Error::invalid(format!("unknown backend type: {:?}", request.text("type")?.unwrap_or_default())))
+}
+
+/// The process's metrics in Prometheus text.
+fn metrics(request: &Request) -> Result<Option<Response>> {
+    match request.text("format")?.as_deref() {
+        Some("prometheus") => {
+            let body = trustkeep_chassis::metrics::render().into_bytes();
+            let raw = crate::response::Raw { status: 200, content_type: "text/plain; version=0.0.4", body };
+            Ok(Some(Response { raw: Some(raw), ..Default::default() }))
+        }
+        _ => Err(Error::invalid("only the prometheus format is supported: ask for sys/metrics?format=prometheus")),
+    }
+}

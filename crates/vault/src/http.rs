@@ -1,0 +1,109 @@
+//! Vault's wire rules: paths, verbs, bodies, envelopes, errors
+//! (`hashicorp/vault: http/handler.go`, `http/logical.go`).
+
+mod answer;
+mod parse;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use trustkeep_chassis::http::{BodyError, Incoming, Refusal, RequestContext, collect};
+
+use crate::core::Core;
+use crate::request::{Operation, Request};
+use crate::{Error, Result};
+
+pub use answer::VaultResponse;
+
+/// What one listener allows.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// Bytes of a body; more is answered with 413.
+    pub request_bytes_max: usize,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        EdgeSettings { request_bytes_max: 32 << 20 }
+    }
+}
+
+/// The HTTP edge of a vault: one a listener, cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    core: Arc<Core>,
+    settings: Arc<EdgeSettings>,
+}
+
+impl Edge {
+    /// An edge in front of `core`.
+    pub fn new(core: Arc<Core>, settings: EdgeSettings) -> Self {
+        Edge { core, settings: Arc::new(settings) }
+    }
+
+    /// Answers one HTTP request.
+    pub async fn answer(&self, request: http::Request<Incoming>) -> Response<VaultResponse> {
+        if let Some(redirect) = parse::outside_api(&request, self.core.settings().ui) {
+            return redirect;
+        }
+        let is_head = request.method() == http::Method::HEAD;
+        let namespace = request.headers().get("x-vault-namespace").cloned();
+        let mut response = match self.parse(request).await {
+            Ok(request) => self.handle(request).await,
+            Err(error) => answer::error(&error),
+        };
+        if let Some(namespace) = namespace {
+            response.headers_mut().insert("x-vault-namespace", namespace);
+        }
+        if is_head {
+            *response.body_mut() = Full::new(Bytes::new());
+        }
+        response
+    }
+
+    async fn parse(&self, request: http::Request<Incoming>) -> Result<Request> {
+        let (parts, body) = request.into_parts();
+        let mut parsed = parse::head(&parts)?;
+        parsed.remote = parts.extensions.get::<RequestContext>().map(RequestContext::peer);
+        if parse::takes_body(parsed.operation) {
+            let body = collect(body, self.settings.request_bytes_max).await.map_err(refused_body)?;
+            parse::body(&mut parsed, &parts.headers, body)?;
+        }
+        Ok(parsed)
+    }
+
+    async fn handle(&self, request: Request) -> Response<VaultResponse> {
+        let (id, legacy) = (request.id.clone(), answer::repeats_data_at_top(&request.path));
+        let answered = match request.operation {
+            Operation::Read | Operation::List | Operation::Help => self.core.handle(request).await,
+            // A change is carried out to its end even if the client goes away in the middle of it.
+            _ => {
+                let core = self.core.clone();
+                let task = tokio::spawn(async move { core.handle(request).await });
+                task.await.unwrap_or_else(|_| Err(Error::internal("the request's handler ended early")))
+            }
+        };
+        match answered {
+            Ok(response) => answer::success(&id, response, legacy),
+            Err(error) => answer::error(&error),
+        }
+    }
+}
+
+/// How the listener itself refuses, in Vault's shape.
+pub fn refusal(refusal: Refusal) -> Response<Bytes> {
+    let body = serde_json::json!({ "errors": [refusal.message()] }).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = refusal.status();
+    answer::common_headers(response.headers_mut());
+    response
+}
+
+fn refused_body(error: BodyError) -> Error {
+    match error {
+        BodyError::TooLarge { .. } => Error::TooLarge("http: request body too large".into()),
+        _ => Error::invalid("the request's body could not be read"),
+    }
+}

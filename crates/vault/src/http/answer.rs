@@ -1,0 +1,104 @@
+//! From an answer to HTTP: envelopes and errors.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::response::{Auth, Data, Response};
+
+/// The body of an answer.
+pub type VaultResponse = Full<Bytes>;
+
+/// Vault's envelope, in its order of keys.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    request_id: &'a str,
+    lease_id: &'a str,
+    renewable: bool,
+    lease_duration: i64,
+    data: Option<&'a Data>,
+    wrap_info: Option<()>,
+    warnings: Option<&'a [String]>,
+    auth: Option<&'a Auth>,
+}
+
+/// An answer to a request that succeeded; nothing to say is 204.
+pub(super) fn success(id: &str, response: Option<Response>, repeat_at_top: bool) -> HttpResponse<VaultResponse> {
+    let Some(response) = response else { return with_body(204, Bytes::new()) };
+    if let Some(raw) = response.raw {
+        let mut answer = with_body(raw.status, raw.body.into());
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(raw.content_type));
+        return answer;
+    }
+    let envelope = Envelope {
+        request_id: id,
+        lease_id: &response.lease_id,
+        renewable: response.renewable,
+        lease_duration: response.lease_duration,
+        data: response.data.as_ref(),
+        wrap_info: None,
+        warnings: (!response.warnings.is_empty()).then_some(&response.warnings),
+        auth: response.auth.as_ref(),
+    };
+    let body = match (&response.data, repeat_at_top) {
+        (Some(Data::Map(data)), true) => repeated(&envelope, data),
+        _ => serde_json::to_vec(&envelope),
+    };
+    match body {
+        Ok(body) => with_body(response.status.unwrap_or(200), body.into()),
+        Err(error) => super::answer::error(&Error::internal(error)),
+    }
+}
+
+/// An answer to a request that failed.
+pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
+    if error.status() >= 500 && !matches!(error, Error::Sealed) {
+        let detail = match error {
+            Error::Internal(detail) => detail.clone(),
+            other => other.to_string(),
+        };
+        tracing::error!(status = error.status(), detail, "a request failed");
+    }
+    let body = serde_json::json!({ "errors": error.messages() }).to_string();
+    with_body(error.status(), body.into())
+}
+
+/// Whether Vault repeats the fields of `data` beside it for this path (kept for clients older than the envelope).
+pub(super) fn repeats_data_at_top(path: &str) -> bool {
+    let Some(path) = path.strip_prefix("sys/") else { return false };
+    let exact = ["auth", "audit", "config/cors", "ha-status", "key-status", "mounts", "policy", "policy/", "rekey/backup",
+        "rekey/recovery-key-backup", "remount", "rotate", "wrapping/wrap"];
+    let below = ["audit/", "audit-hash/", "auth/", "config/auditing/request-headers", "capabilities", "mounts/", "policy/"];
+    exact.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))
+}
+
+pub(super) fn common_headers(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+}
+
+fn repeated(envelope: &Envelope<'_>, data: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    let mut document = serde_json::to_value(envelope)?;
+    if let Value::Object(document) = &mut document {
+        for (key, value) in data {
+            document.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    serde_json::to_vec(&document)
+}
+
+fn with_body(status: u16, body: Bytes) -> HttpResponse<VaultResponse> {
+    let empty = body.is_empty();
+    let mut response = HttpResponse::new(Full::new(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if empty {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else {
+        common_headers(response.headers_mut());
+    }
+    response
+}

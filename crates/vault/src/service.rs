@@ -1,0 +1,73 @@
+//! The running vault: its listeners and its clockwork.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trustkeep_chassis::http::{BindError, ListenSettings, Listener, service_fn};
+use trustkeep_chassis::shutdown::Shutdown;
+use trustkeep_chassis::supervisor::Supervisor;
+
+use crate::core::Core;
+use crate::http::{Edge, EdgeSettings, refusal};
+
+/// A vault whose ports are bound and not yet served: clients connect and wait.
+pub struct Service {
+    core: Arc<Core>,
+    listeners: Vec<(Listener, Edge)>,
+}
+
+impl Service {
+    /// Binds every listener.
+    ///
+    /// # Errors
+    /// The first port that cannot be had, with what to do.
+    pub async fn bind(core: Arc<Core>, wanted: Vec<(ListenSettings, EdgeSettings)>) -> Result<Self, BindError> {
+        let mut listeners = Vec::with_capacity(wanted.len());
+        for (settings, edge) in wanted {
+            let listener = Listener::bind(settings.with_refusals(refusal)).await?;
+            listeners.push((listener, Edge::new(core.clone(), edge)));
+        }
+        Ok(Service { core, listeners })
+    }
+
+    /// The address of each listener with its scheme, `http` or `https`.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        self.listeners.iter().map(|(listener, _)| (listener.scheme(), listener.local_address())).collect()
+    }
+
+    /// Serves until the supervisor's shutdown.
+    pub fn spawn(self, supervisor: &Supervisor) {
+        let shutdown = supervisor.shutdown().clone();
+        for (listener, edge) in self.listeners {
+            let name = format!("vault listener {}", listener.local_address());
+            let answer = service_fn(move |request| {
+                let edge = edge.clone();
+                async move { Ok::<_, Infallible>(edge.answer(request).await) }
+            });
+            supervisor.spawn(name, listener.serve(answer, shutdown.clone()));
+        }
+        supervisor.spawn("vault expiry", sweep(self.core, shutdown));
+    }
+}
+
+/// Revokes tokens as they end. A failure is tried again at the next round.
+async fn sweep(core: Arc<Core>, shutdown: Shutdown) -> Result<(), Infallible> {
+    let mut rounds = tokio::time::interval(SWEEP_INTERVAL);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => return Ok(()),
+            _ = rounds.tick() => {}
+        }
+        match core.sweep().await {
+            Ok(0) => {}
+            Ok(revoked) => tracing::debug!(revoked, "tokens that ended were revoked"),
+            Err(crate::Error::Sealed) => {}
+            Err(error) => tracing::warn!(%error, "tokens that ended could not be revoked; trying again"),
+        }
+    }
+}
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
