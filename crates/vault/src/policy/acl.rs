@@ -58,7 +58,9 @@ impl Acl {
         let mut prefixes: BTreeMap<String, Permissions> = BTreeMap::new();
         let mut segments: HashMap<Segments, Permissions> = HashMap::new();
         let rules = policies.iter().flat_map(|policy| policy.rules());
-        for (pattern, permissions) in rules.filter_map(|rule| Some((rule.pattern(value_of)?, rule.permissions()))) {
+        for (pattern, permissions) in
+            rules.filter_map(|rule| Some((rule.pattern(value_of)?, rule.permissions())))
+        {
             let merge = |known: &mut Permissions| known.merge(permissions);
             let new = || permissions.clone();
             match pattern {

@@ -139,7 +139,9 @@ mod tests {
     fn names_are_guarded_in_any_case() {
         assert!(is_immutable(" RooT ") && is_immutable("response-wrapping") && is_immutable("control-group"));
         assert!(!is_immutable("default") && !is_deletable("DEFAULT") && is_deletable("team"));
-        assert!(is_assignable("root") && !is_assignable("Response-Wrapping") && !is_assignable("control-group"));
+        assert!(
+            is_assignable("root") && !is_assignable("Response-Wrapping") && !is_assignable("control-group")
+        );
         assert!(Policy::parse("ROOT", "").is_err());
         assert_eq!(Policy::parse(" Team ", "").unwrap().name(), "team");
     }

@@ -77,7 +77,11 @@ fn rule(path: &str, items: &[Item], warnings: &mut Vec<String>) -> Result<Rule> 
         match item.key.as_str() {
             "policy" => {
                 let name = text_of(item)?;
-                let old = if name.is_empty() { Some(Capabilities::NONE) } else { Capabilities::of_old_policy(name) };
+                let old = if name.is_empty() {
+                    Some(Capabilities::NONE)
+                } else {
+                    Capabilities::of_old_policy(name)
+                };
                 let old = old.ok_or_else(|| format!("invalid policy \"{name}\" on line {}", item.line))?;
                 permissions.capabilities = permissions.capabilities.with(old);
             }
@@ -115,7 +119,8 @@ fn rule(path: &str, items: &[Item], warnings: &mut Vec<String>) -> Result<Rule> 
 
 fn capability(name: &str, line: usize) -> Result<Capabilities> {
     const NAMES: [&str; 8] = ["deny", "create", "read", "update", "delete", "list", "sudo", "patch"];
-    Capabilities::named(name).ok_or_else(|| format!("invalid capability \"{name}\" on line {line}{}", hint(name, &NAMES)))
+    Capabilities::named(name)
+        .ok_or_else(|| format!("invalid capability \"{name}\" on line {line}{}", hint(name, &NAMES)))
 }
 
 fn required(item: &Item) -> Result<BTreeSet<String>> {
@@ -159,12 +164,15 @@ fn check_control_group(item: &Item) -> Result<()> {
 fn refuse_unknown(items: &[Item], known: &[&str]) -> Result<()> {
     match items.iter().find(|item| !known.contains(&item.key.as_str())) {
         None => Ok(()),
-        Some(item) => Err(format!("invalid key \"{}\" on line {}{}", item.key, item.line, hint(&item.key, known))),
+        Some(item) => {
+            Err(format!("invalid key \"{}\" on line {}{}", item.key, item.line, hint(&item.key, known)))
+        }
     }
 }
 
 fn hint(name: &str, known: &[&str]) -> String {
-    nearest(name, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
+    nearest(name, known.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
 }
 
 fn wrong_type(key: &str, value: &Value, expected: &str) -> String {
@@ -213,17 +221,18 @@ fn duration_of(item: &Item) -> Result<Option<Duration>> {
         Kind::Number(digits) => digits.as_str(),
         _ => return Err(wrong_type(&item.key, &item.value, "a duration")),
     };
-    let duration =
-        value::duration(text).map_err(|error| format!("error parsing {} on line {}: {error}", item.key, item.line))?;
+    let duration = value::duration(text)
+        .map_err(|error| format!("error parsing {} on line {}: {error}", item.key, item.line))?;
     Ok(Some(duration).filter(|duration| !duration.is_zero()))
 }
 
 fn json(value: &Value) -> Result<Json> {
     Ok(match &value.kind {
         Kind::Text(text) => Json::String(text.to_string()),
-        Kind::Number(digits) => digits.parse::<serde_json::Number>().map(Json::Number).map_err(|_| {
-            format!("line {}: \"{digits}\" is not a number", value.line)
-        })?,
+        Kind::Number(digits) => digits
+            .parse::<serde_json::Number>()
+            .map(Json::Number)
+            .map_err(|_| format!("line {}: \"{digits}\" is not a number", value.line))?,
         Kind::Bool(bool) => Json::Bool(*bool),
         Kind::Null => Json::Null,
         Kind::List(values) => Json::Array(values.iter().map(json).collect::<Result<_>>()?),
@@ -310,17 +319,38 @@ mod tests {
     fn mistakes_are_named_with_line_and_key() {
         for (text, expected) in [
             ("pth \"a\" {}", "invalid key \"pth\" on line 1; did you mean \"path\"?"),
-            ("path \"a\" {\n capabilites = []\n}", "path \"a\": invalid key \"capabilites\" on line 2; did you mean \"capabilities\"?"),
+            (
+                "path \"a\" {\n capabilites = []\n}",
+                "path \"a\": invalid key \"capabilites\" on line 2; did you mean \"capabilities\"?",
+            ),
             ("path \"a\" \"b\" {}", "path \"a\": invalid key \"b\" on line 1"),
-            ("path \"a\" {\n capabilities = [\"raed\"]\n}", "path \"a\": invalid capability \"raed\" on line 2; did you mean \"read\"?"),
+            (
+                "path \"a\" {\n capabilities = [\"raed\"]\n}",
+                "path \"a\": invalid capability \"raed\" on line 2; did you mean \"read\"?",
+            ),
             ("path \"a\" { policy = \"rw\" }", "path \"a\": invalid policy \"rw\" on line 1"),
-            ("path \"a\" { capabilities = \"read\" }", "path \"a\": capabilities on line 1: expected a list of strings, found a string"),
-            ("path \"a\" { allowed_parameters = { b = 1 } }", "path \"a\": allowed_parameters.b on line 1: expected a list, found a number"),
+            (
+                "path \"a\" { capabilities = \"read\" }",
+                "path \"a\": capabilities on line 1: expected a list of strings, found a string",
+            ),
+            (
+                "path \"a\" { allowed_parameters = { b = 1 } }",
+                "path \"a\": allowed_parameters.b on line 1: expected a list, found a number",
+            ),
             ("path \"a/+*\" {}", "path \"a/+*\": invalid use of wildcards ('+*' is forbidden)"),
-            ("path \"a/{{x\" {}", "path \"a/{{x\": failed to validate policy templating: unbalanced templating characters"),
+            (
+                "path \"a/{{x\" {}",
+                "path \"a/{{x\": failed to validate policy templating: unbalanced templating characters",
+            ),
             ("path \"a/{{x}}+*\" {}", "path \"a/{{x}}+*\": invalid use of wildcards ('+*' is forbidden)"),
-            ("path \"a\" { min_wrapping_ttl = \"soon\" }", "path \"a\": error parsing min_wrapping_ttl on line 1: \"soon\" is not a duration (\"30s\", \"1h30m\", \"768h\", \"1d\", or a number of seconds)"),
-            ("path \"a\" { min_wrapping_ttl = 2 max_wrapping_ttl = 1 }", "path \"a\": max_wrapping_ttl cannot be less than min_wrapping_ttl"),
+            (
+                "path \"a\" { min_wrapping_ttl = \"soon\" }",
+                "path \"a\": error parsing min_wrapping_ttl on line 1: \"soon\" is not a duration (\"30s\", \"1h30m\", \"768h\", \"1d\", or a number of seconds)",
+            ),
+            (
+                "path \"a\" { min_wrapping_ttl = 2 max_wrapping_ttl = 1 }",
+                "path \"a\": max_wrapping_ttl cannot be less than min_wrapping_ttl",
+            ),
             ("path \"a\" { control_group = {} }", "path \"a\": no control_group factor provided on line 1"),
             ("path = \"a\"", "path on line 1: expected a block, found a string"),
             ("name = 1", "name on line 1: expected a string, found a number"),
@@ -335,6 +365,8 @@ mod tests {
     fn size_and_nesting_are_bounded() {
         assert!(rules(&"#".repeat(Policy::TEXT_LEN_MAX + 1)).is_err());
         assert!(rules(&"path \"a\" { ".repeat(10_000)).is_err());
-        assert!(rules(&"path \"a\" {}\n".repeat(RULES_MAX + 1)).unwrap_err().contains("more than 10000 paths"));
+        assert!(
+            rules(&"path \"a\" {}\n".repeat(RULES_MAX + 1)).unwrap_err().contains("more than 10000 paths")
+        );
     }
 }

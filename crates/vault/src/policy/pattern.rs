@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 /// Why a policy's path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
+pub(super) enum PatternError {
     /// `+*` would be one segment and many at once.
     #[error("invalid use of wildcards ('+*' is forbidden)")]
     PlusStar,
@@ -16,7 +16,7 @@ pub enum PatternError {
 /// `*` counts only as the last character, and stands for any rest; `+` counts only as a whole segment, and
 /// stands for any one segment, an empty one among them. A leading `/` falls away.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Pattern {
+pub(super) enum Pattern {
     /// This path.
     Exact(String),
     /// Every path that begins so; the `*` is gone.
@@ -27,7 +27,7 @@ pub enum Pattern {
 
 /// A pattern with at least one `+` segment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Segments {
+pub(super) struct Segments {
     /// Without the `*` at the end.
     text: String,
     /// Whether a `*` stood at the end.
@@ -40,13 +40,13 @@ pub struct Segments {
 
 impl Pattern {
     /// Bytes of a path; request lines are shorter.
-    pub const LEN_MAX: usize = 16 * 1024;
+    pub(super) const LEN_MAX: usize = 16 * 1024;
 
     /// Reads a policy's path.
     ///
     /// # Errors
     /// [`PatternError`].
-    pub fn parse(text: &str) -> Result<Self, PatternError> {
+    pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
         let text = text.strip_prefix('/').unwrap_or(text);
         if text.len() > Self::LEN_MAX {
             return Err(PatternError::TooLong);
@@ -73,17 +73,12 @@ impl Pattern {
 
 impl Segments {
     /// The pattern as it was written, but for a leading `/`.
-    pub fn written(&self) -> String {
+    pub(super) fn written(&self) -> String {
         format!("{}{}", self.text, if self.is_prefix { "*" } else { "" })
     }
 
-    /// Whether a `*` stands at the end.
-    pub fn is_prefix(&self) -> bool {
-        self.is_prefix
-    }
-
     /// Whether a request path is meant.
-    pub fn matches(&self, path: &str) -> bool {
+    pub(super) fn matches(&self, path: &str) -> bool {
         if !self.text.as_bytes().iter().zip(path.as_bytes()).take(self.first_wildcard).all(|(a, b)| a == b) {
             return false;
         }
@@ -103,7 +98,7 @@ impl Segments {
     }
 
     /// Whether some path that begins with `below` (which ends in `/`) can match.
-    pub fn reaches_below(&self, below: &str) -> bool {
+    pub(super) fn reaches_below(&self, below: &str) -> bool {
         let mut wanted = self.text.split('/').peekable();
         for actual in below.strip_suffix('/').unwrap_or(below).split('/') {
             let Some(segment) = wanted.next() else { return self.is_prefix };
@@ -123,7 +118,7 @@ impl Segments {
 /// How close a non-exact pattern is to the paths that it matches; the greater wins
 /// (`hashicorp/vault: vault/acl.go`): a later first wildcard, no `*`, fewer `+`, longer, lexicographically greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closeness<'a> {
+pub(super) struct Closeness<'a> {
     first_wildcard: usize,
     is_prefix: bool,
     wildcards: usize,
@@ -132,12 +127,12 @@ pub struct Closeness<'a> {
 
 impl<'a> Closeness<'a> {
     /// Of a prefix.
-    pub fn of_prefix(text: &'a str) -> Self {
+    pub(super) fn of_prefix(text: &'a str) -> Self {
         Self { first_wildcard: text.len(), is_prefix: true, wildcards: 0, text }
     }
 
     /// Of a pattern with `+`.
-    pub fn of_segments(segments: &'a Segments) -> Self {
+    pub(super) fn of_segments(segments: &'a Segments) -> Self {
         let Segments { text, is_prefix, first_wildcard, wildcards } = segments;
         Self { first_wildcard: *first_wildcard, is_prefix: *is_prefix, wildcards: *wildcards, text }
     }

@@ -42,7 +42,9 @@ impl Permissions {
         data: Option<&Map<String, Value>>,
         wrap_ttl: Option<Duration>,
     ) -> bool {
-        self.capabilities.allows(operation) && self.allows_wrapping(wrap_ttl) && self.allows_data(operation, data)
+        self.capabilities.allows(operation)
+            && self.allows_wrapping(wrap_ttl)
+            && self.allows_data(operation, data)
     }
 
     fn allows_wrapping(&self, wrap_ttl: Option<Duration>) -> bool {
@@ -68,7 +70,8 @@ impl Permissions {
         let any_allowed = self.allowed.is_empty() || self.allowed.contains_key("*");
         data.iter().all(|(name, value)| {
             let name = name.to_lowercase();
-            let denied = self.denied.get(&name).is_some_and(|values| lists(values, value, Strictness::Denied));
+            let denied =
+                self.denied.get(&name).is_some_and(|values| lists(values, value, Strictness::Denied));
             let allowed = match self.allowed.get(&name) {
                 Some(values) => lists(values, value, Strictness::Allowed),
                 None => any_allowed,

@@ -2,7 +2,7 @@
 
 /// Why a templated path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
+pub(super) enum TemplateError {
     /// `{{` without `}}`, or the other way round.
     #[error("failed to validate policy templating: unbalanced templating characters")]
     Unbalanced,
@@ -53,8 +53,7 @@ pub enum Attribute {
 
 /// A path with selectors in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
-    text: String,
+pub(super) struct Template {
     pieces: Vec<Piece>,
 }
 
@@ -69,7 +68,7 @@ impl Template {
     ///
     /// # Errors
     /// [`TemplateError::Unbalanced`].
-    pub fn parse(text: &str) -> Result<Option<Self>, TemplateError> {
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, TemplateError> {
         let mut parts = text.split("{{");
         let head = parts.next().unwrap_or_default();
         if head.contains("}}") {
@@ -84,24 +83,21 @@ impl Template {
             pieces.push(Piece::Selector(Selector::parse(selector.trim())));
             pieces.push(Piece::Literal(literal.to_owned()));
         }
-        Ok((pieces.len() > 1).then(|| Self { text: text.to_owned(), pieces }))
-    }
-
-    /// The path as written.
-    pub fn text(&self) -> &str {
-        &self.text
+        Ok((pieces.len() > 1).then_some(Self { pieces }))
     }
 
     /// The path with its selectors replaced. `None`, and so no rule, if one has no value, or one whose value
     /// would change which paths are meant: `+`, `*`, `/` (OpenBao advisory GHSA-59w7-v8rr-pr4p), control characters.
-    pub fn resolve(&self, value_of: &dyn Fn(&Selector) -> Option<String>) -> Option<String> {
+    pub(super) fn resolve(&self, value_of: &dyn Fn(&Selector) -> Option<String>) -> Option<String> {
         let mut path = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => path.push_str(literal),
                 Piece::Selector(selector) => {
                     let value = value_of(selector)?;
-                    if value.is_empty() || value.contains(|c: char| matches!(c, '+' | '*' | '/') || c.is_control()) {
+                    if value.is_empty()
+                        || value.contains(|c: char| matches!(c, '+' | '*' | '/') || c.is_control())
+                    {
                         return None;
                     }
                     path.push_str(&value);
@@ -126,7 +122,10 @@ impl Selector {
             }
             if let Some(rest) = rest.strip_prefix("groups.ids.") {
                 let (id, attribute) = rest.split_once('.')?;
-                return Some(Selector::GroupById { id: id.to_owned(), attribute: Attribute::parse(attribute)? });
+                return Some(Selector::GroupById {
+                    id: id.to_owned(),
+                    attribute: Attribute::parse(attribute)?,
+                });
             }
             let rest = rest.strip_prefix("groups.names.")?;
             // A group's name may hold dots; its attribute is at the end.
@@ -150,7 +149,9 @@ impl Attribute {
             "name" => Some(Attribute::Name),
             _ => match text.split_once('.')? {
                 ("metadata", key) if !key.is_empty() => Some(Attribute::Metadata(key.to_owned())),
-                ("custom_metadata", key) if !key.is_empty() => Some(Attribute::CustomMetadata(key.to_owned())),
+                ("custom_metadata", key) if !key.is_empty() => {
+                    Some(Attribute::CustomMetadata(key.to_owned()))
+                }
                 _ => None,
             },
         }
@@ -177,10 +178,19 @@ mod tests {
             ("identity.entity.metadata.team.x", Selector::Entity(Attribute::Metadata("team.x".into()))),
             (
                 "identity.entity.aliases.auth_userpass_1.custom_metadata.k",
-                Selector::Alias { accessor: "auth_userpass_1".into(), attribute: Attribute::CustomMetadata("k".into()) },
+                Selector::Alias {
+                    accessor: "auth_userpass_1".into(),
+                    attribute: Attribute::CustomMetadata("k".into()),
+                },
             ),
-            ("identity.groups.ids.g1.name", Selector::GroupById { id: "g1".into(), attribute: Attribute::Name }),
-            ("identity.groups.names.a.b.id", Selector::GroupByName { name: "a.b".into(), attribute: Attribute::Id }),
+            (
+                "identity.groups.ids.g1.name",
+                Selector::GroupById { id: "g1".into(), attribute: Attribute::Name },
+            ),
+            (
+                "identity.groups.names.a.b.id",
+                Selector::GroupByName { name: "a.b".into(), attribute: Attribute::Id },
+            ),
             ("identity.entity.secret", Selector::Unknown("identity.entity.secret".into())),
             ("x", Selector::Unknown("x".into())),
         ] {

@@ -37,7 +37,10 @@ impl Prefixes {
     pub(super) fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a Permissions)> {
         let first = self.0.partition_point(|entry| *entry.prefix < *path);
         let entries = self.0.get(first..).unwrap_or_default();
-        entries.iter().take_while(move |entry| entry.prefix.starts_with(path)).map(|entry| (&*entry.prefix, &entry.rule))
+        entries
+            .iter()
+            .take_while(move |entry| entry.prefix.starts_with(path))
+            .map(|entry| (&*entry.prefix, &entry.rule))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Permissions)> {

@@ -182,10 +182,10 @@ fn slow(given: &[(String, u8)], path: &str) -> Vec<&'static str> {
     fn matches(pattern: &[&str], path: &[&str], star: bool) -> bool {
         match (pattern, path) {
             ([], []) => true,
-            ([last], [first, ..]) if star => {
-                if *last == "+" { true } else { first.starts_with(last) && (first == last || true) }
+            ([last], [first, ..]) if star => *last == "+" || first.starts_with(last),
+            ([one, pattern @ ..], [first, path @ ..]) => {
+                (*one == "+" || one == first) && matches(pattern, path, star)
             }
-            ([one, pattern @ ..], [first, path @ ..]) => (*one == "+" || one == first) && matches(pattern, path, star),
             _ => false,
         }
     }
@@ -205,7 +205,11 @@ fn slow(given: &[(String, u8)], path: &str) -> Vec<&'static str> {
         };
         let exact = !star && pluses == 0;
         let rank = (exact, first, !star, -isize::try_from(pluses).unwrap(), stem.len(), stem);
-        let same: Vec<&str> = given.iter().filter(|(other, _)| other == text).map(|(_, verb)| VERBS[usize::from(*verb)]).collect();
+        let same: Vec<&str> = given
+            .iter()
+            .filter(|(other, _)| other == text)
+            .map(|(_, verb)| VERBS[usize::from(*verb)])
+            .collect();
         if best.as_ref().is_none_or(|(known, _)| rank > *known) {
             best = Some((rank, same));
         }
@@ -214,13 +218,22 @@ fn slow(given: &[(String, u8)], path: &str) -> Vec<&'static str> {
     if verbs.is_empty() || verbs.contains(&"deny") {
         return vec!["deny"];
     }
-    ["sudo", "read", "list", "update", "delete", "create", "patch"].into_iter().filter(|verb| verbs.contains(verb)).collect()
+    ["sudo", "read", "list", "update", "delete", "create", "patch"]
+        .into_iter()
+        .filter(|verb| verbs.contains(verb))
+        .collect()
 }
 
 const VERBS: [&str; 4] = ["read", "update", "sudo", "deny"];
 
 fn segment() -> impl Strategy<Value = String> {
-    prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("ab".to_owned()), Just("+".to_owned()), Just(String::new())]
+    prop_oneof![
+        Just("a".to_owned()),
+        Just("b".to_owned()),
+        Just("ab".to_owned()),
+        Just("+".to_owned()),
+        Just(String::new())
+    ]
 }
 
 proptest! {

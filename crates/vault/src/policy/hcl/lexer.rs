@@ -93,6 +93,7 @@ impl<'a> Lexer<'a> {
                     '}' => Token::Close,
                     '[' => Token::OpenList,
                     ']' => Token::CloseList,
+                    '\'' => return Err(self.error_here("texts stand in double quotes".to_owned())),
                     other => return Err(self.error_here(format!("unexpected \"{}\"", other.escape_debug()))),
                 };
                 self.bump();
@@ -232,7 +233,10 @@ impl<'a> Lexer<'a> {
         for _ in 0..digits {
             let digit = self.bump().and_then(|c| c.to_digit(16));
             let digit = digit.ok_or_else(|| format!("expected {digits} hexadecimal digits"))?;
-            code = code.checked_mul(16).and_then(|code| code.checked_add(digit)).ok_or("not a Unicode character")?;
+            code = code
+                .checked_mul(16)
+                .and_then(|code| code.checked_add(digit))
+                .ok_or("not a Unicode character")?;
         }
         Ok(code)
     }
