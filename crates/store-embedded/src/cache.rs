@@ -1,31 +1,36 @@
 //! Records in memory, never older than what the newest view shows.
 //!
-//! The committer marks the rows of a group as moving before it applies the group, and replaces the marks after it
-//! has published the view that shows it. Readers that meet a mark read the view and keep nothing. A reader that
-//! found nothing here holds a place in the cache while it reads; the committer's mark takes that place away, so
-//! that what it read cannot come in late. Marks are pinned: eviction cannot reopen that gap.
+//! Before the committer applies a group, it marks its rows as moving and takes them out; after it has published the
+//! view that shows the group, it puts back those that were here and lifts the marks. A reader that finds nothing
+//! here holds a place in the cache while it reads the view, and keeps what it read only if its row is not moving;
+//! taking a row out takes such places away too. So nothing read before a commit can come in after it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use quick_cache::sync::{Cache, GuardResult, PlaceholderGuard};
-use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult, PlaceholderGuard};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use trustkeep_store::{Record, Result};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Records by their encoded keys.
-pub(crate) struct RecordCache(Option<Records>);
+pub(crate) struct RecordCache(Option<Inner>);
 
-type Records = Cache<Vec<u8>, Slot, Weight, DefaultHashBuilder, Pin>;
-
-#[derive(Clone)]
-enum Slot {
-    /// A commit that changes it is on its way to disk.
-    Moving,
-    Held(Arc<Record>),
+struct Inner {
+    records: Records,
+    /// How many moving rows there are among those whose hash falls here.
+    moving: Vec<AtomicU32>,
 }
 
+type Records = Cache<Vec<u8>, Arc<Record>, Weight, DefaultHashBuilder, Life>;
+type Life = DefaultLifecycle<Vec<u8>, Arc<Record>>;
+
+/// Few enough for the processor's cache, many enough that a group moves few rows but its own.
+const STRIPES: usize = 1 << 13;
+
 /// What the cache says of a key.
-pub(crate) enum Lookup<'a> {
+enum Lookup<'a> {
     /// The record.
     Hit(Arc<Record>),
     /// Nothing; what is read now may be kept.
@@ -35,12 +40,12 @@ pub(crate) enum Lookup<'a> {
 }
 
 /// The right to keep what was read for a key.
-pub(crate) struct Place<'a>(PlaceholderGuard<'a, Vec<u8>, Slot, Weight, DefaultHashBuilder, Pin>);
+struct Place<'a>(PlaceholderGuard<'a, Vec<u8>, Arc<Record>, Weight, DefaultHashBuilder, Life>);
 
 impl Place<'_> {
     /// Keeps the record, unless a commit of its row began since.
-    pub(crate) fn keep(self, record: Arc<Record>) {
-        let _ = self.0.insert(Slot::Held(record));
+    fn keep(self, record: Arc<Record>) {
+        let _ = self.0.insert(record);
     }
 }
 
@@ -50,49 +55,57 @@ impl RecordCache {
         let mut options = OptionsBuilder::new();
         options.weight_capacity(bytes).estimated_items_capacity((bytes / 512) as usize);
         let options = options.build().ok().filter(|_| bytes > 0);
-        RecordCache(
-            options.map(|options| Cache::with_options(options, Weight, DefaultHashBuilder::default(), Pin)),
-        )
+        RecordCache(options.map(|options| Inner {
+            records: Cache::with_options(options, Weight, DefaultHashBuilder::default(), Life::default()),
+            moving: (0..STRIPES).map(|_| AtomicU32::new(0)).collect(),
+        }))
     }
 
-    /// Looks a key up, to read it where it is not here.
-    pub(crate) fn look_up(&self, key: &[u8]) -> Lookup<'_> {
-        let Some(records) = &self.0 else { return Lookup::Bypass };
-        match records.get(key) {
-            Some(Slot::Held(record)) => return Lookup::Hit(record),
-            Some(Slot::Moving) => return Lookup::Bypass,
-            None => {}
-        }
-        match records.get_value_or_guard(key, Some(Duration::ZERO)) {
-            GuardResult::Value(Slot::Held(record)) => Lookup::Hit(record),
-            GuardResult::Guard(place) => Lookup::Miss(Place(place)),
-            GuardResult::Value(Slot::Moving) | GuardResult::Timeout => Lookup::Bypass,
-        }
-    }
-
-    /// The record, if it is here; for the committer, which never meets its own marks.
+    /// The record, if it is here.
     pub(crate) fn peek(&self, key: &[u8]) -> Option<Arc<Record>> {
-        match self.0.as_ref()?.peek(key)? {
-            Slot::Held(record) => Some(record),
-            Slot::Moving => None,
+        self.0.as_ref()?.records.peek(key)
+    }
+
+    /// Takes out a row whose change is about to be applied; says whether it was here.
+    pub(crate) fn take_out(&self, key: &[u8]) -> bool {
+        let Some(inner) = &self.0 else { return false };
+        inner.mark(key, |mark| mark.fetch_add(1, Ordering::SeqCst));
+        inner.records.remove(key).is_some()
+    }
+
+    /// Lets a row in again that was taken out, once the view shows its change or the change was given up.
+    pub(crate) fn put_back(&self, key: Vec<u8>, record: Option<Arc<Record>>) {
+        let Some(inner) = &self.0 else { return };
+        let stripe = stripe(&key);
+        if let Some(record) = record {
+            inner.records.insert(key, record);
+        }
+        if let Some(mark) = inner.moving.get(stripe) {
+            mark.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
-    /// Marks a row whose change is about to be applied.
-    pub(crate) fn mark(&self, key: &[u8]) {
-        if let Some(records) = &self.0 {
-            records.insert(key.into(), Slot::Moving);
+    fn look_up(&self, key: &[u8]) -> Lookup<'_> {
+        let Some(inner) = &self.0 else { return Lookup::Bypass };
+        match inner.records.get_value_or_guard(key, Some(Duration::ZERO)) {
+            GuardResult::Value(record) => Lookup::Hit(record),
+            // The place stands by now: a commit that begins after this look takes it away.
+            GuardResult::Guard(place) if inner.mark(key, |mark| mark.load(Ordering::SeqCst)) == 0 => {
+                Lookup::Miss(Place(place))
+            }
+            GuardResult::Guard(_) | GuardResult::Timeout => Lookup::Bypass,
         }
     }
+}
 
-    /// Replaces a mark, once the view shows the change or the change was given up.
-    pub(crate) fn unmark(&self, key: Vec<u8>, record: Option<Arc<Record>>) {
-        match (&self.0, record) {
-            (Some(records), Some(record)) => records.insert(key.into(), Slot::Held(record)),
-            (Some(records), None) => drop(records.remove(key.as_slice())),
-            (None, _) => {}
-        }
+impl Inner {
+    fn mark(&self, key: &[u8], with: impl FnOnce(&AtomicU32) -> u32) -> u32 {
+        self.moving.get(stripe(key)).map_or(0, with)
     }
+}
+
+fn stripe(key: &[u8]) -> usize {
+    xxh3_64(key) as usize % STRIPES
 }
 
 /// Reads a record through the cache.
@@ -117,32 +130,19 @@ pub(crate) fn read_through(
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Vec<u8>, Slot> for Weight {
-    fn weight(&self, key: &Vec<u8>, slot: &Slot) -> u64 {
+impl Weighter<Vec<u8>, Arc<Record>> for Weight {
+    fn weight(&self, key: &Vec<u8>, record: &Arc<Record>) -> u64 {
         // What the maps, the reference counts and the values' own headers take.
         const OVERHEAD: usize = 160;
-        let record = match slot {
-            Slot::Moving => 0,
-            Slot::Held(record) => record.key.size() + record.row.size() + 40 * record.row.values().len(),
-        };
-        (OVERHEAD + key.len() + record) as u64
-    }
-}
-
-#[derive(Clone)]
-struct Pin;
-
-impl Lifecycle<Vec<u8>, Slot> for Pin {
-    type RequestState = ();
-
-    fn is_pinned(&self, _key: &Vec<u8>, slot: &Slot) -> bool {
-        matches!(slot, Slot::Moving)
+        (OVERHEAD + key.len() + record.key.size() + record.row.size() + 40 * record.row.values().len()) as u64
     }
 }
 
 impl std::fmt::Debug for RecordCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecordCache").field("weight", &self.0.as_ref().map(Cache::weight)).finish()
+        f.debug_struct("RecordCache")
+            .field("weight", &self.0.as_ref().map(|inner| inner.records.weight()))
+            .finish()
     }
 }
 
@@ -164,15 +164,16 @@ mod tests {
     fn what_was_read_before_a_commit_does_not_come_in_after_it() {
         let cache = RecordCache::new(1 << 20);
         let Lookup::Miss(place) = cache.look_up(b"k") else { panic!("something in an empty cache") };
-        cache.mark(b"k");
+        assert!(!cache.take_out(b"k"));
         assert!(matches!(cache.look_up(b"k"), Lookup::Bypass));
         place.keep(Arc::new(record(1)));
         assert_eq!(version(&cache), None, "a read from before the commit was kept");
-        cache.unmark(b"k".to_vec(), Some(Arc::new(record(2))));
+        cache.put_back(b"k".to_vec(), Some(Arc::new(record(2))));
         assert_eq!(version(&cache), Some(2));
-        cache.mark(b"k");
-        cache.unmark(b"k".to_vec(), None);
+        assert!(cache.take_out(b"k"));
         assert_eq!(version(&cache), None);
+        cache.put_back(b"k".to_vec(), None);
+        assert!(matches!(cache.look_up(b"k"), Lookup::Miss(_)), "the mark stayed");
     }
 
     #[test]
@@ -188,14 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_within_its_size_and_never_evicts_a_mark() {
+    fn it_stays_within_its_size() {
         let cache = RecordCache::new(64 << 10);
-        cache.mark(b"k");
         for index in 0..10_000u32 {
             let key = index.to_be_bytes();
             read_through(&cache, &key, || Ok(Some(record(1)))).unwrap();
         }
-        assert!(cache.0.as_ref().unwrap().weight() <= 64 << 10);
-        assert!(matches!(cache.look_up(b"k"), Lookup::Bypass));
+        let records = &cache.0.as_ref().unwrap().records;
+        assert!(records.weight() <= 64 << 10 && records.len() > 100);
     }
 }

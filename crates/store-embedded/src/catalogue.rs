@@ -7,7 +7,7 @@ use trustkeep_store::{Column, ColumnType, Error, Result, Table};
 use crate::row_code::{put_long, take, take_long};
 
 /// Where definitions stand: in the store's own table 0, under `T` and the table's name.
-pub(crate) const PREFIX: [u8; 5] = [0, 0, 0, 0, b'T'];
+pub(crate) const PREFIX: [u8; 2] = [0, b'T'];
 
 /// The tables by name.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +160,7 @@ mod tests {
         let mut catalogue = Catalogue::default();
         let added = catalogue.add_missing(&[account(&["a", "b"])]).unwrap();
         assert_eq!(added.len(), 1);
-        assert_eq!(added[0].0, b"\0\0\0\0Tbank.account");
+        assert_eq!(added[0].0, b"\0Tbank.account");
         assert_eq!(
             added[0].1,
             [&[1, 1, 0, 0, 0, 4], &b"bank\x07account\x01\x01\x05owner\x03\x02at\x02\x01a\x02\x01b"[..]]

@@ -16,7 +16,7 @@ use crate::row_code::take;
 /// How many links are kept.
 pub(crate) const RING: u64 = 1 << 18;
 /// Where links stand: in the store's own table 0, under `C` and the place in the ring.
-pub(crate) const PREFIX: [u8; 5] = [0, 0, 0, 0, b'C'];
+pub(crate) const PREFIX: [u8; 2] = [0, b'C'];
 
 /// One group's link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl Link {
     }
 
     /// The key of its place in the ring.
-    pub(crate) fn key(&self) -> [u8; 9] {
-        let mut key = [0; 9];
+    pub(crate) fn key(&self) -> [u8; 6] {
+        let mut key = [0; 6];
         let place = ((self.group % RING) as u32).to_be_bytes();
         for (to, from) in key.iter_mut().zip(PREFIX.iter().chain(&place)) {
             *to = *from;
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_bytes_are_fixed() {
         let link = Link { group: RING + 2, commit: 3, digest: 4, sum: 5, anchor: true };
-        assert_eq!(link.key(), *b"\0\0\0\0C\0\0\0\x02");
+        assert_eq!(link.key(), *b"\0C\0\0\0\x02");
         let mut bytes = vec![1, 1, 2, 0, 4, 0, 0, 0, 0, 0];
         for field in [3, 4, 5] {
             bytes.extend([field, 0, 0, 0, 0, 0, 0, 0]);

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use quick_cache::DefaultHashBuilder;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use trustkeep_store::{Commit, Error, Expect, Record, Result, Table, Version};
 
@@ -83,7 +84,7 @@ impl Committer {
                 match self.core.queue.wait(SPIN, sleep) {
                     // Those who were answered together come back together; a disk write for the first alone
                     // would make the others wait for two.
-                    Woken::Ready => self.core.queue.gather(self.last_group, self.last_group_time / 8),
+                    Woken::Ready => self.core.queue.sleep(self.last_group, self.last_group_time / 8),
                     Woken::Idle => self.sync_head(),
                     Woken::Closed => break,
                 }
@@ -117,7 +118,7 @@ impl Committer {
     }
 
     fn carry_out(&mut self, requests: Vec<Request>) {
-        let mut group = Group { commit: self.newest.commit, rows: HashMap::new(), tables: None };
+        let mut group = Group { commit: self.newest.commit, rows: HashMap::default(), tables: None };
         let mut answers = Vec::with_capacity(requests.len());
         let writable = self.writable();
         for request in requests {
@@ -143,17 +144,17 @@ impl Committer {
     }
 
     /// Writes a group, bears witness of it and shows it.
-    fn write(&mut self, group: Group, commits: usize) -> Result<()> {
+    fn write(&mut self, mut group: Group, commits: usize) -> Result<()> {
         let begin = Instant::now();
         let mut digest = Digest::default();
         let mut batch = self.core.engine.batch(group.rows.len() + 1);
-        for (key, row) in &group.rows {
+        for (key, row) in &mut group.rows {
             match &row.value {
                 Some(value) => batch.put(key, value),
                 None => batch.delete(key),
             }
             digest.add(key, row.value.as_deref());
-            self.core.cache.mark(key);
+            row.was_cached = self.core.cache.take_out(key);
         }
         let link = self.newest.next(group.commit, digest.finish());
         batch.put(&link.key(), &link.encode());
@@ -167,7 +168,7 @@ impl Committer {
             }
         }
         for (key, row) in group.rows {
-            self.core.cache.unmark(key, row.record.filter(|_| written.is_ok()));
+            self.core.cache.put_back(key, row.record.filter(|_| row.was_cached && written.is_ok()));
         }
         if let Err(error) = written {
             tracing::error!(%error, "a write failed; the store takes no more commits until it is opened again");
@@ -221,7 +222,7 @@ struct Group {
     /// The last commit.
     commit: u64,
     /// The rows as they will stand, by encoded key.
-    rows: HashMap<Vec<u8>, NewRow>,
+    rows: HashMap<Vec<u8>, NewRow, DefaultHashBuilder>,
     /// The catalogue as it will stand, if it changes.
     tables: Option<crate::catalogue::Catalogue>,
 }
@@ -231,6 +232,8 @@ struct NewRow {
     value: Option<Vec<u8>>,
     /// The same as a record; the store's own rows have none.
     record: Option<Arc<Record>>,
+    /// Only rows that were read before are kept in the cache: what is written once must not displace them.
+    was_cached: bool,
 }
 
 impl Group {
@@ -254,9 +257,13 @@ impl Group {
             let row = match change {
                 Change::Put { key, row, mut value } => {
                     row_code::set_version(&mut value, version);
-                    NewRow { value: Some(value), record: Some(Arc::new(Record { key, version, row })) }
+                    NewRow {
+                        value: Some(value),
+                        record: Some(Arc::new(Record { key, version, row })),
+                        was_cached: false,
+                    }
                 }
-                Change::Delete => NewRow { value: None, record: None },
+                Change::Delete => NewRow { value: None, record: None, was_cached: false },
             };
             self.rows.insert(key, row);
         }
@@ -266,7 +273,7 @@ impl Group {
     fn add_tables(&mut self, core: &Core, tables: &[Table]) -> Result<()> {
         let catalogue = self.tables.get_or_insert_with(|| core.catalogue.read().clone());
         for (key, value) in catalogue.add_missing(tables)? {
-            self.rows.insert(key, NewRow { value: Some(value), record: None });
+            self.rows.insert(key, NewRow { value: Some(value), record: None, was_cached: false });
         }
         Ok(())
     }

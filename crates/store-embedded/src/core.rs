@@ -92,8 +92,8 @@ impl Core {
         id: u32,
         after: Option<Vec<u8>>,
     ) -> impl DoubleEndedIterator<Item = Result<(fjall::Slice, fjall::Slice)>> + use<> {
-        let prefix = id.to_be_bytes();
-        let start = after.map_or_else(|| Bound::Included(prefix.to_vec()), Bound::Excluded);
+        let prefix = key_code::table_prefix(id);
+        let start = after.map_or_else(|| Bound::Included(prefix.clone()), Bound::Excluded);
         self.engine.range(view, (start, upper(&prefix)))
     }
 

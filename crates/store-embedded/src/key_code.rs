@@ -1,19 +1,29 @@
 //! Keys as bytes whose order is the order of the keys.
 //!
 //! ```text
-//! table id (4, big endian) ‖ partition ‖ clustering
+//! table id ‖ partition ‖ clustering
 //! ```
+//! The id is one byte up to 239, else `FF` and 4 bytes, big endian: the engine compares the first four bytes of keys
+//! fastest, so the partition should begin early. Id 0 is the store's own.
+//!
 //! Integers are 8 bytes, big endian, sign bit flipped. Text and bytes stand as they are where they end the key;
 //! before a clustering key, `00` becomes `00 FF` and `00 01` ends the part, so that a part never is a prefix of
-//! another. Table id 0 is the store's own.
+//! another.
 
 use bytes::Bytes;
 use trustkeep_store::{ColumnType, Error, Key, Result, Table, Value};
 
-/// The bytes of a key, and how many of them are the table and the partition.
+/// The bytes that all keys of a table begin with.
+pub(crate) fn table_prefix(id: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_id(&mut bytes, id);
+    bytes
+}
+
+/// The bytes of a key.
 pub(crate) fn encode(id: u32, table: &Table, key: &Key) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + key.size());
-    bytes.extend_from_slice(&id.to_be_bytes());
+    put_id(&mut bytes, id);
     put_partition(&mut bytes, table, &key.partition);
     if let Some(clustering) = &key.clustering {
         put_last(&mut bytes, clustering);
@@ -24,7 +34,7 @@ pub(crate) fn encode(id: u32, table: &Table, key: &Key) -> Vec<u8> {
 /// The bytes that all keys of a partition begin with; of a table with a clustering key.
 pub(crate) fn partition_prefix(id: u32, table: &Table, partition: &Value) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + partition.size());
-    bytes.extend_from_slice(&id.to_be_bytes());
+    put_id(&mut bytes, id);
     put_partition(&mut bytes, table, partition);
     bytes
 }
@@ -52,7 +62,8 @@ pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 /// The key that `encode` made these bytes of.
 pub(crate) fn decode(table: &Table, bytes: &[u8]) -> Result<Key> {
     let damaged = || Error::Corrupt(format!("a key of {} cannot be read", table.qualified()));
-    let (_, mut rest) = bytes.split_at_checked(4).ok_or_else(damaged)?;
+    let id_bytes = if bytes.first() == Some(&WIDE_ID) { 5 } else { 1 };
+    let (_, mut rest) = bytes.split_at_checked(id_bytes).ok_or_else(damaged)?;
     let Some(clustering) = table.clustering() else {
         return Ok(Key {
             partition: last(table.partition().kind, rest).ok_or_else(damaged)?,
@@ -73,6 +84,16 @@ pub(crate) fn decode(table: &Table, bytes: &[u8]) -> Result<Key> {
     };
     let clustering = last(clustering.kind, rest);
     Ok(Key { partition: partition.ok_or_else(damaged)?, clustering: Some(clustering.ok_or_else(damaged)?) })
+}
+
+fn put_id(bytes: &mut Vec<u8>, id: u32) {
+    match u8::try_from(id) {
+        Ok(id @ ..=SMALL_ID_MAX) => bytes.push(id),
+        _ => {
+            bytes.push(WIDE_ID);
+            bytes.extend_from_slice(&id.to_be_bytes());
+        }
+    }
 }
 
 fn put_partition(bytes: &mut Vec<u8>, table: &Table, partition: &Value) {
@@ -129,6 +150,8 @@ fn unescape(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 const SIGN: u64 = 1 << 63;
+const SMALL_ID_MAX: u8 = 239;
+const WIDE_ID: u8 = 0xff;
 
 #[cfg(test)]
 mod tests {
@@ -195,8 +218,11 @@ mod tests {
     #[test]
     fn the_bytes_are_fixed() {
         let table = table(ColumnType::Bytes, Some(ColumnType::Int));
-        let bytes = encode(0x0102, &table, &Key::of(vec![7, 0, 9]).at(-1));
-        assert_eq!(bytes, [0, 0, 1, 2, 7, 0, 0xff, 9, 0, 1, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+        let bytes = encode(3, &table, &Key::of(vec![7, 0, 9]).at(-1));
+        assert_eq!(bytes, [3, 7, 0, 0xff, 9, 0, 1, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+        let wide = encode(0x0102, &table, &Key::of(vec![7]).at(0));
+        assert_eq!(wide[..8], [0xff, 0, 0, 1, 2, 7, 0, 1]);
+        assert_eq!(decode(&table, &wide).unwrap(), Key::of(vec![7]).at(0));
         assert_eq!(successor(&[1, 255, 255]).unwrap(), [2]);
         assert_eq!(successor(&[255]), None);
     }

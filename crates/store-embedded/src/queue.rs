@@ -1,7 +1,7 @@
 //! Where commits wait for the committer.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 pub(crate) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     count: AtomicUsize,
-    asleep: AtomicBool,
+    /// The sleeping thread is to be woken when so many wait.
+    wanted: AtomicUsize,
     taker: OnceLock<Thread>,
 }
 
@@ -37,7 +38,7 @@ impl<T> Default for Queue<T> {
         Queue {
             waiting: Mutex::new(Waiting { items: Vec::new(), closed: false }),
             count: AtomicUsize::new(0),
-            asleep: AtomicBool::new(false),
+            wanted: AtomicUsize::new(usize::MAX),
             taker: OnceLock::new(),
         }
     }
@@ -54,7 +55,10 @@ impl<T> Queue<T> {
             waiting.items.push(item);
             self.count.store(waiting.items.len(), Ordering::SeqCst);
         }
-        self.wake();
+        if self.len() >= self.wanted.load(Ordering::SeqCst) {
+            self.wanted.store(usize::MAX, Ordering::SeqCst);
+            self.wake();
+        }
         Ok(())
     }
 
@@ -78,18 +82,13 @@ impl<T> Queue<T> {
 
     /// Waits for an item: looks for `spin`, then sleeps for at most `sleep`. One thread only.
     pub(crate) fn wait(&self, spin: Duration, sleep: Duration) -> Woken {
-        self.gather(1, spin);
-        if self.len() > 0 {
-            return Woken::Ready;
+        if self.len() == 0 && !spin.is_zero() {
+            let end = Instant::now() + spin;
+            while self.len() == 0 && Instant::now() < end {
+                std::hint::spin_loop();
+            }
         }
-        self.taker.get_or_init(std::thread::current);
-        self.asleep.store(true, Ordering::SeqCst);
-        // Whoever pushes after this look sees `asleep`; whoever pushed before it is seen here.
-        let closed = self.waiting.lock().closed;
-        if self.len() == 0 && !closed {
-            std::thread::park_timeout(sleep);
-        }
-        self.asleep.store(false, Ordering::SeqCst);
+        self.sleep(1, sleep);
         match self.len() {
             0 if self.waiting.lock().closed => Woken::Closed,
             0 => Woken::Idle,
@@ -97,21 +96,29 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits until `count` items wait, for at most `patience`, giving way to other threads.
-    pub(crate) fn gather(&self, count: usize, patience: Duration) {
+    /// Sleeps until `count` items wait or the queue is closed, for at most `patience`. One thread only.
+    pub(crate) fn sleep(&self, count: usize, patience: Duration) {
         if self.len() >= count || patience.is_zero() {
             return;
         }
+        self.taker.get_or_init(std::thread::current);
         let end = Instant::now() + patience;
-        while self.len() < count && Instant::now() < end {
-            std::thread::yield_now();
+        loop {
+            self.wanted.store(count, Ordering::SeqCst);
+            // Whoever pushes after this look sees `wanted`; whoever pushed before it is seen here.
+            let closed = self.waiting.lock().closed;
+            let left = end.saturating_duration_since(Instant::now());
+            if self.len() >= count || closed || left.is_zero() {
+                break;
+            }
+            // May return early, for a wake of an earlier sleep.
+            std::thread::park_timeout(left);
         }
+        self.wanted.store(usize::MAX, Ordering::SeqCst);
     }
 
     fn wake(&self) {
-        if self.asleep.swap(false, Ordering::SeqCst)
-            && let Some(taker) = self.taker.get()
-        {
+        if let Some(taker) = self.taker.get() {
             taker.unpark();
         }
     }
