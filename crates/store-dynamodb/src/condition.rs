@@ -59,8 +59,13 @@ impl Expression {
                 }
                 Test::Attribute { name, value } => {
                     let name = expression.name(name);
+                    // What is not there must not pass for NULL, which stands for an empty text.
+                    let exists = match value {
+                        AttributeValue::Null(_) => format!("attribute_exists({name}) AND "),
+                        _ => String::new(),
+                    };
                     let value = expression.value(value.clone());
-                    format!("{name} = {value}")
+                    format!("{exists}{name} = {value}")
                 }
             };
             expression.and(&term);

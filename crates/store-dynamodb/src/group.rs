@@ -5,7 +5,6 @@
 //! repeated with the same token, which DynamoDB carries out once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
@@ -190,27 +189,32 @@ impl<'a> Round<'a> {
             .set_expression_attribute_names(condition.names())
             .set_expression_attribute_values(condition.values())
             .send();
-        self.client.attempt("PutItem", &step.row.table, request).await.map(drop)
+        self.client.attempt("PutItem", &step.row.table, Box::pin(request)).await.map(drop)
     }
 
     async fn transact(&self) -> Attempt<()> {
         let mut request = self.client.sdk.transact_write_items().client_request_token(&self.token);
         let mut seen = std::collections::HashSet::new();
-        let mut table: Option<Arc<str>> = None;
+        let mut tables: Vec<&str> = Vec::new();
         for step in self.jobs.iter().flat_map(|job| &job.steps) {
             if seen.insert(&step.row) {
                 request = request.transact_items(item_of(step, self.fence_by_update)?);
-                table.get_or_insert_with(|| step.row.table.clone());
+                if !tables.contains(&&*step.row.table) {
+                    tables.push(&step.row.table);
+                }
             }
         }
-        let table = table.unwrap_or_else(|| "".into());
-        let sent = self.client.attempt_reading("TransactWriteItems", &table, request.send(), |error| {
-            let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
-            let reasons = cancelled.cancellation_reasons();
-            Some(Failure::Cancelled(
-                reasons.iter().map(|reason| Reason::of(reason.code(), reason.message())).collect(),
-            ))
-        });
+        let tables = tables.join(", ");
+        let sent =
+            self.client.attempt_reading("TransactWriteItems", &tables, Box::pin(request.send()), |error| {
+                let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+                    return None;
+                };
+                let reasons = cancelled.cancellation_reasons();
+                Some(Failure::Cancelled(
+                    reasons.iter().map(|reason| Reason::of(reason.code(), reason.message())).collect(),
+                ))
+            });
         sent.await.map(drop)
     }
 }
@@ -302,7 +306,7 @@ async fn read_version(client: &Client, step: &Step) -> Attempt<Option<Version>> 
         .set_key(Some(item::key_item(&step.place, &step.row.key)))
         .consistent_read(true)
         .send();
-    let found = client.attempt("GetItem", &step.row.table, request).await?;
+    let found = client.attempt("GetItem", &step.row.table, Box::pin(request)).await?;
     let record = found.item().map(|found| item::decode(&step.place, found)).transpose();
     Ok(record.map_err(Failure::Refused)?.flatten().map(|record| record.version))
 }

@@ -63,7 +63,7 @@ impl Layout {
     /// Checks what can be checked without the logical table.
     pub(crate) fn check_table(&self, table: &Table) -> Result<()> {
         let refuse =
-            |message: &str| Err(Error::Invalid(format!("the layout of {}: {message}", table.qualified())));
+            |message: &str| Err(Error::Schema(format!("the layout of {}: {message}", table.qualified())));
         let Layout::Within(within) = self else { return Ok(()) };
         let text = trustkeep_store::ColumnType::Text;
         match (&within.fixed_partition, table.clustering()) {

@@ -13,8 +13,6 @@ use crate::condition::Test;
 use crate::item::{Item, item_bytes};
 use crate::place::{Place, RowId};
 
-/// DynamoDB's bound on the rows of one transaction.
-pub(crate) const GROUP_ROWS_MAX: usize = 100;
 /// DynamoDB takes 4 MB; some is left for what it counts besides.
 pub(crate) const GROUP_BYTES_MAX: usize = 3_900_000;
 /// How far behind the first waiting commit others are looked for.
@@ -78,9 +76,13 @@ impl Queue {
         self.waiting.push_back(job);
     }
 
-    /// The next commits to carry out together; `None` while `groups_max` are under way or all that wait
-    /// touch their rows.
-    pub(crate) fn next_group(&mut self, groups_max: usize) -> Option<Vec<Job>> {
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The next commits to carry out together, of at most `rows_max` rows; `None` while `groups_max` are under
+    /// way or all that wait touch their rows.
+    pub(crate) fn next_group(&mut self, groups_max: usize, rows_max: usize) -> Option<Vec<Job>> {
         if self.groups >= groups_max || self.waiting.is_empty() {
             return None;
         }
@@ -91,14 +93,14 @@ impl Queue {
             let Some(job) = self.waiting.pop_front() else { break };
             let waits = job.steps.iter().any(|step| self.busy.contains(&step.row))
                 || passed_over.overlaps(&job)
-                || !group.takes(&job);
+                || !group.takes(&job, rows_max);
             if waits {
                 passed_over.add(&job);
                 rest.push_back(job);
             } else {
                 group.add(job);
             }
-            if group.rows.len() >= GROUP_ROWS_MAX {
+            if group.rows.len() >= rows_max {
                 break;
             }
         }
@@ -131,7 +133,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn takes(&self, job: &Job) -> bool {
+    fn takes(&self, job: &Job, rows_max: usize) -> bool {
         let mut rows = self.rows.len();
         for step in &job.steps {
             match self.rows.get(&step.row) {
@@ -141,7 +143,7 @@ impl Gathering {
             }
         }
         // A commit that fits alone is always taken by an empty group.
-        self.jobs.is_empty() || (rows <= GROUP_ROWS_MAX && self.bytes + job.bytes <= GROUP_BYTES_MAX)
+        self.jobs.is_empty() || (rows <= rows_max && self.bytes + job.bytes <= GROUP_BYTES_MAX)
     }
 
     fn add(&mut self, job: Job) {

@@ -25,9 +25,8 @@ pub(crate) async fn partition(client: &Client, place: &Place, scan: &Scan, limit
     let value = condition.value(item::attribute(&scan.partition));
     condition.and(&format!("{partition} = {value}"));
     if let Some(clustering) = &place.clustering {
-        let name = condition.name(&clustering.name);
         let (start, end) = covering(place, &range, limits.clustering_bytes_max);
-        between(&mut condition, &name, start, end);
+        between(&mut condition, &clustering.name, start, end);
     }
     let inside = |record: &Record| record.key.clustering.as_ref().is_some_and(|key| range.contains(key));
     query(client, place, &condition, scan.order, scan.limit, inside).await
@@ -48,7 +47,7 @@ pub(crate) async fn table(
         let ask = |start: Option<Item>, items: i32| {
             let request = client.sdk.scan().table_name(&*place.table).consistent_read(true).limit(items);
             async move {
-                let sent = request.set_exclusive_start_key(start).send();
+                let sent = Box::pin(request.set_exclusive_start_key(start).send());
                 let answer = client.attempt("Scan", &place.table, sent).await?;
                 Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
             }
@@ -63,9 +62,8 @@ pub(crate) async fn table(
     let value = condition.value(AttributeValue::S(fixed.clone()));
     condition.and(&format!("{partition} = {value}"));
     if let Some(clustering) = &place.clustering {
-        let name = condition.name(&clustering.name);
         let (start, end) = covering(place, &range, limits.clustering_bytes_max);
-        between(&mut condition, &name, start, end);
+        between(&mut condition, &clustering.name, start, end);
     }
     let inside = |record: &Record| range.contains(&record.key.partition);
     query(client, place, &condition, Order::Ascending, limit, inside).await
@@ -91,7 +89,7 @@ async fn query(
             .set_expression_attribute_values(condition.values())
             .limit(items);
         async move {
-            let sent = request.set_exclusive_start_key(start).send();
+            let sent = Box::pin(request.set_exclusive_start_key(start).send());
             let answer = client.attempt("Query", &place.table, sent).await?;
             Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
         }
@@ -175,7 +173,12 @@ fn covering(place: &Place, range: &Range, bytes_max: usize) -> (Option<Value>, O
 }
 
 /// A key condition has room for one BETWEEN and takes no two comparisons of one attribute.
-fn between(condition: &mut Expression, name: &str, start: Option<Value>, end: Option<Value>) {
+fn between(condition: &mut Expression, attribute: &str, start: Option<Value>, end: Option<Value>) {
+    if start.is_none() && end.is_none() {
+        // DynamoDB refuses a name that no expression uses.
+        return;
+    }
+    let name = condition.name(attribute);
     let term = match (start, end) {
         (None, None) => return,
         (Some(start), None) => format!("{name} >= {}", condition.value(item::attribute(&start))),

@@ -88,6 +88,7 @@ async fn describe(client: &Client, place: &Place) -> Result<Option<TableDescript
     let found = client
         .repeat(|| async {
             let request = client.sdk.describe_table().table_name(&*place.table).send();
+            let request = Box::pin(request);
             match client.attempt("DescribeTable", &place.table, request).await {
                 Ok(answer) => Ok(answer.table),
                 Err(Failure::NoTable(_)) => Ok(None),
@@ -127,7 +128,7 @@ async fn create(client: &Client, place: &Place, capacity: Capacity) -> Result<()
             let sent = client.attempt_reading(
                 "CreateTable",
                 &place.table,
-                request.clone().send(),
+                Box::pin(request.clone().send()),
                 // Another process creates it right now, or an earlier attempt of ours arrived.
                 |error| error.is_resource_in_use_exception().then_some(Failure::Condition),
             );

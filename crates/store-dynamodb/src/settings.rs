@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use crate::Layout;
+use crate::{DynamoStore, Layout};
 
 /// What a [`crate::DynamoStore`] is opened with. [`Settings::new`] gives the defaults.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub struct Settings {
     pub max_parallel: usize,
     /// How many transactions may be under way at once; further commits wait and are merged. Default 4.
     pub groups_max: usize,
+    /// How many rows one transaction may have. Default 100, which is DynamoDB's own bound; some emulators take
+    /// less.
+    pub transaction_rows_max: usize,
     /// How long one attempt of a request may take. Default 10 s. All attempts together must stay below ten
     /// minutes, for which DynamoDB remembers the token of a transaction.
     pub request_timeout: Duration,
@@ -70,6 +73,7 @@ impl Settings {
             max_retries: 10,
             max_parallel: 128,
             groups_max: 4,
+            transaction_rows_max: DynamoStore::LIMITS.commit_rows_max,
             request_timeout: Duration::from_secs(10),
             backoff: Duration::from_millis(25),
             fence_by_update: false,

@@ -69,10 +69,15 @@ impl DynamoStore {
         Ok(store)
     }
 
+    /// How many commits wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.inner.queue.lock().waiting()
+    }
+
     /// The DynamoDB tables that these logical tables need, as text: names, keys, attributes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a layout that does not fit its table.
+    /// [`Error::Schema`] for a layout that does not fit its table.
     pub fn describe(settings: &Settings, tables: &[Table]) -> Result<String> {
         let places = Places::new(settings)?;
         let marks = format::format_table()?;
@@ -84,7 +89,7 @@ impl DynamoStore {
 #[async_trait::async_trait]
 impl Store for DynamoStore {
     fn limits(&self) -> Limits {
-        Self::LIMITS
+        Limits { commit_rows_max: self.inner.rows_max(), ..Self::LIMITS }
     }
 
     async fn create_tables(&self, tables: &[Table]) -> Result<()> {
@@ -124,7 +129,7 @@ impl Store for DynamoStore {
                     .set_key(Some(item::key_item(&place, &physical)))
                     .consistent_read(true)
                     .send();
-                client.attempt("GetItem", &place.table, request).await
+                client.attempt("GetItem", &place.table, Box::pin(request)).await
             })
             .await?;
         found.item().map_or(Ok(None), |found| item::decode(&place, found))
@@ -145,7 +150,7 @@ impl Store for DynamoStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Version> {
-        commit.check(&Self::LIMITS)?;
+        commit.check(&self.limits())?;
         let version = self.inner.client.version();
         if commit.is_empty() {
             return Ok(version);
@@ -167,11 +172,16 @@ impl Store for DynamoStore {
 }
 
 impl Inner {
+    fn rows_max(&self) -> usize {
+        self.settings.transaction_rows_max.clamp(1, DynamoStore::LIMITS.commit_rows_max)
+    }
+
     /// Starts groups of waiting commits. A commit that was begun goes on if its caller goes away, for others
     /// may go with it; its task ends by itself after a bounded number of attempts.
     fn pump(self: &Arc<Self>) {
         loop {
-            let Some(jobs) = self.queue.lock().next_group(self.settings.groups_max.max(1)) else { return };
+            let groups_max = self.settings.groups_max.max(1);
+            let Some(jobs) = self.queue.lock().next_group(groups_max, self.rows_max()) else { return };
             let rows: HashSet<RowId> =
                 jobs.iter().flat_map(|job| &job.steps).map(|step| step.row.clone()).collect();
             let busy = Busy { inner: self.clone(), rows };
@@ -243,8 +253,10 @@ impl Inner {
                 .map_err(|error| Failure::Refused(Error::Invalid(error.to_string())))?;
             request = request.transact_items(TransactGetItem::builder().get(get).build());
         }
-        let table = steps.first().map_or("", |step| &step.row.table);
-        let answer = self.client.attempt_reading("TransactGetItems", table, request.send(), |error| {
+        let mut tables: Vec<&str> = steps.iter().map(|step| &*step.row.table).collect();
+        tables.dedup();
+        let tables = tables.join(", ");
+        let answer = self.client.attempt_reading("TransactGetItems", &tables, Box::pin(request.send()), |error| {
             use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError::TransactionCanceledException;
             let TransactionCanceledException(cancelled) = error else { return None };
             let reasons = cancelled.cancellation_reasons().iter();
