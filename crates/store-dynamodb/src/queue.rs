@@ -177,3 +177,156 @@ impl Passed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+    use tokio::sync::Semaphore;
+    use trustkeep_store::{ColumnType, Value};
+
+    use super::*;
+    use crate::Settings;
+    use crate::place::{PhysicalKey, Places};
+
+    struct Bench {
+        queue: Queue,
+        place: Arc<Place>,
+        table: Table,
+        room: Arc<Semaphore>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let table = Table::define("a", "b").partition("id", ColumnType::Int).build().unwrap();
+            let settings = Settings::new("eu-central-1", Settings::static_credentials("a", "b", None));
+            let place = Places::new(&settings).unwrap().of(&table).unwrap();
+            Bench { queue: Queue::default(), place, table, room: Arc::new(Semaphore::new(10_000)) }
+        }
+
+        /// A commit that writes some rows and looks at others, known by `version`.
+        fn push(&mut self, version: i64, writes: &[i64], looks: &[(i64, i64)]) {
+            let step = |id: i64, tests: Vec<Test>, action: Action| Step {
+                row: self.place.row(PhysicalKey { partition: Value::Int(id), clustering: None }),
+                place: self.place.clone(),
+                table: self.table.clone(),
+                key: Key::of(id),
+                tests,
+                action,
+            };
+            let looks =
+                looks.iter().map(|(id, at)| step(*id, vec![Test::Version(Version(*at))], Action::Check));
+            let writes = writes.iter().map(|id| step(*id, vec![], Action::Delete));
+            let job = Job {
+                steps: looks.chain(writes).collect(),
+                bytes: 1,
+                version: Version(version),
+                done: oneshot::channel().0,
+                _permit: self.room.clone().try_acquire_owned().unwrap(),
+            };
+            self.queue.push(job);
+        }
+
+        fn next(&mut self, rows_max: usize) -> Option<(Vec<i64>, HashSet<RowId>)> {
+            let jobs = self.queue.next_group(4, rows_max)?;
+            let rows = jobs.iter().flat_map(|job| &job.steps).map(|step| step.row.clone()).collect();
+            Some((jobs.iter().map(|job| job.version.0).collect(), rows))
+        }
+    }
+
+    #[test]
+    fn disjoint_commits_share_a_group_and_overlapping_ones_keep_their_order() {
+        let mut bench = Bench::new();
+        bench.push(1, &[10], &[]);
+        bench.push(2, &[10, 20], &[]);
+        bench.push(3, &[20], &[]);
+        bench.push(4, &[30], &[]);
+        let (versions, rows) = bench.next(100).unwrap();
+        assert_eq!(versions, [1, 4], "3 must not overtake 2");
+        assert!(bench.next(100).is_none(), "2 waits for 1");
+        bench.queue.finish(&rows);
+        let (versions, rows) = bench.next(100).unwrap();
+        assert_eq!(versions, [2]);
+        bench.queue.finish(&rows);
+        assert_eq!(bench.next(100).unwrap().0, [3]);
+    }
+
+    #[test]
+    fn the_same_look_at_one_row_is_shared_another_is_not() {
+        let mut bench = Bench::new();
+        bench.push(1, &[10], &[(1, 5)]);
+        bench.push(2, &[20], &[(1, 5)]);
+        bench.push(3, &[30], &[(1, 6)]);
+        bench.push(4, &[40], &[(1, 5)]);
+        let (versions, rows) = bench.next(100).unwrap();
+        assert_eq!((versions, rows.len()), (vec![1, 2, 4], 4), "the fence counts once");
+        bench.push(5, &[50], &[(1, 5)]);
+        assert!(bench.next(100).is_none(), "two transactions that look at one row would collide");
+        bench.queue.finish(&rows);
+        assert_eq!(bench.next(100).unwrap().0, [3]);
+    }
+
+    #[test]
+    fn a_write_waits_for_the_looks_before_it() {
+        let mut bench = Bench::new();
+        bench.push(1, &[10], &[]);
+        bench.push(2, &[10], &[(1, 5)]);
+        bench.push(3, &[1], &[]);
+        assert_eq!(bench.next(100).unwrap().0, [1], "3 changes what 2, which waits, looks at");
+    }
+
+    #[test]
+    fn groups_are_bounded_in_rows_and_number() {
+        let mut bench = Bench::new();
+        for id in 0..50 {
+            bench.push(id, &[id], &[]);
+        }
+        let mut sizes = Vec::new();
+        while let Some((versions, _)) = bench.next(9) {
+            sizes.push(versions.len());
+        }
+        assert_eq!(sizes, [9, 9, 9, 9], "four under way");
+    }
+
+    /// Whatever is pushed and finished in whatever order: groups are disjoint, all is carried out once, and
+    /// commits that touch one row in different ways stay in order.
+    #[test]
+    fn random_histories_keep_every_row_in_order() {
+        for seed in 0..200 {
+            let mut random = StdRng::seed_from_u64(seed);
+            let mut bench = Bench::new();
+            let mut touches: HashMap<i64, Vec<(i64, bool)>> = HashMap::new();
+            let mut order: Vec<i64> = Vec::new();
+            let mut under_way: Vec<HashSet<RowId>> = Vec::new();
+            let mut pushed = 0;
+            while pushed < 40 || order.len() < 40 {
+                if pushed < 40 && random.random_bool(0.6) {
+                    let writes = [random.random_range(0..6)];
+                    let looks =
+                        if random.random_bool(0.5) { vec![(random.random_range(6..8), 1)] } else { vec![] };
+                    bench.push(pushed, &writes, &looks);
+                    touches.entry(writes[0]).or_default().push((pushed, true));
+                    for (row, _) in looks {
+                        touches.entry(row).or_default().push((pushed, false));
+                    }
+                    pushed += 1;
+                }
+                if let Some((versions, rows)) = bench.next(5) {
+                    assert!(under_way.iter().all(|other| other.is_disjoint(&rows)), "seed {seed}");
+                    order.extend(versions);
+                    under_way.push(rows);
+                }
+                if !under_way.is_empty() && random.random_bool(0.5) {
+                    let done = under_way.swap_remove(random.random_range(0..under_way.len()));
+                    bench.queue.finish(&done);
+                }
+            }
+            let at = |version: i64| order.iter().position(|other| *other == version).unwrap();
+            for row in touches.values().filter(|row| row.iter().any(|(_, writes)| *writes)) {
+                assert!(row.windows(2).all(|pair| at(pair[0].0) < at(pair[1].0)), "seed {seed}: {row:?}");
+            }
+        }
+    }
+}

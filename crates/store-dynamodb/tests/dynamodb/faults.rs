@@ -332,3 +332,31 @@ async fn a_server_that_is_not_there_is_unavailable_and_nothing_was_written() {
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
     assert!(error.to_string().contains(&endpoint), "{error}");
 }
+
+/// The right `dynamodb:ConditionCheckItem` is missing in the policies of existing installations.
+#[tokio::test(flavor = "multi_thread")]
+async fn fencing_by_update_asks_for_no_condition_check_and_changes_nothing() {
+    for setup in setups(|settings| settings.fence_by_update = true).await {
+        let version = setup.store.commit(setup.create("lease", 7)).await.unwrap();
+        let lease = Key::of("lease");
+        let fence = |epoch: i64| {
+            let (table, key) = (setup.rows.clone(), lease.clone());
+            trustkeep_store::Expect::Column { table, key, column: 0, value: epoch.into() }
+        };
+        setup.proxy.rule(|_| Fate::Pass);
+        setup.store.commit(setup.put("a", 1).expect(fence(7))).await.unwrap();
+        let nothing = setup.put("b", 1).expect_absent(&setup.rows, Key::of("nothing"));
+        setup.store.commit(nothing).await.unwrap();
+        let stale = setup.store.commit(setup.put("c", 1).expect(fence(6))).await;
+        assert!(matches!(stale, Err(Error::Conflict { key, .. }) if key == lease));
+        for request in setup.proxy.seen("TransactWriteItems") {
+            for item in request.body["TransactItems"].as_array().unwrap() {
+                assert!(item.get("ConditionCheck").is_none(), "{item}");
+            }
+        }
+        let found = setup.direct.get(&setup.rows, &lease).await.unwrap().unwrap();
+        assert_eq!((found.version, found.int(0)), (version, Some(7)));
+        assert_eq!(setup.amount("nothing").await, None, "a check made the row it expected not to be");
+        assert_eq!(setup.amount("c").await, None);
+    }
+}
