@@ -39,7 +39,8 @@ impl KvV1 {
     /// The secret as answer, with the seconds after which its author wants it to be read again.
     async fn read(&self, path: &str) -> Result<Option<Response>> {
         let text = self.secrets.read(path).await?.ok_or(Error::NotFound)?;
-        let hint: Hint = serde_json::from_str(text.get()).map_err(|_| Error::internal("a secret is not JSON"))?;
+        let hint: Hint =
+            serde_json::from_str(text.get()).map_err(|_| Error::internal("a secret is not JSON"))?;
         let wanted = hint.ttl.or(hint.lease).as_ref().and_then(parse_seconds).filter(|seconds| *seconds > 0);
         let wanted = wanted.unwrap_or(self.lease_default);
         let mut response = Response::text(text);

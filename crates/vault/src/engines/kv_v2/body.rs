@@ -74,7 +74,9 @@ pub(in crate::engines) fn object_field(request: &Request, name: &str) -> Result<
     {
         return Ok(Some(SecretBytes::copy_of(value.get().as_bytes())));
     }
-    serde_json::to_vec(&request.data.get(name)).map(|text| Some(SecretBytes::new(text))).map_err(Error::internal)
+    serde_json::to_vec(&request.data.get(name))
+        .map(|text| Some(SecretBytes::new(text)))
+        .map_err(Error::internal)
 }
 
 /// Appends one field to the text of an object that is being written; the closing brace is the caller's.
@@ -109,7 +111,9 @@ fn json_body(request: &Request) -> Result<Option<&str>> {
     if !request.body.trim_ascii_start().starts_with(b"{") {
         return Ok(None);
     }
-    std::str::from_utf8(&request.body).map(Some).map_err(|_| Error::invalid("error parsing JSON: it is not UTF-8"))
+    std::str::from_utf8(&request.body)
+        .map(Some)
+        .map_err(|_| Error::invalid("error parsing JSON: it is not UTF-8"))
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {

@@ -40,7 +40,8 @@ impl Names {
             return Err(Error::internal("the mount's key of names is damaged"));
         }
         let key = |purpose: &str| {
-            hkdf::sha256::<32>(b"trustkeep/kv-v2/names", secret.expose(), purpose.as_bytes()).map_err(Error::internal)
+            hkdf::sha256::<32>(b"trustkeep/kv-v2/names", secret.expose(), purpose.as_bytes())
+                .map_err(Error::internal)
         };
         Ok(Names {
             mac: hmac::Key::new(hmac::Algorithm::Sha256, key("mac")?.expose()),
@@ -79,7 +80,8 @@ impl Names {
     /// # Errors
     /// 500 where the name was not made here.
     pub(super) fn open(&self, parent: &str, stored: &str) -> Result<String> {
-        let damaged = || Error::internal("a stored name of the mount does not open: it is damaged or was moved");
+        let damaged =
+            || Error::internal("a stored name of the mount does not open: it is damaged or was moved");
         let (sealed, slash) = match stored.strip_suffix('/') {
             Some(folder) => (folder, "/"),
             None => (stored, ""),
@@ -105,7 +107,8 @@ impl Names {
         signer.update(b"name:");
         signer.update(through.as_bytes());
         let tag = signer.finish();
-        let nonce = tag.as_ref().first_chunk().copied().ok_or_else(|| Error::internal("the HMAC is too short"))?;
+        let nonce =
+            tag.as_ref().first_chunk().copied().ok_or_else(|| Error::internal("the HMAC is too short"))?;
         let sealed = self.cipher.seal_with_nonce(nonce, parent.as_bytes(), segment.as_bytes());
         URL_SAFE_NO_PAD.encode_string(sealed.map_err(Error::internal)?, out);
         Ok(())

@@ -64,18 +64,18 @@ impl Secret {
         self.stored.is_none()
     }
 
-    /// The text of version `number` with the place it starts at; the version must not be destroyed.
+    /// The text of version `number`. `None` where its document is not there: the version was destroyed, or
+    /// dropped by a write that came after the record was read.
     ///
     /// # Errors
-    /// 500 where the document is missing or damaged, and the store's.
-    pub(super) async fn text(&self, view: &View, number: u64) -> Result<Text<'_>> {
+    /// 500 where the document is damaged, and the store's.
+    pub(super) async fn text(&self, view: &View, number: u64) -> Result<Option<Text<'_>>> {
         if number == self.meta.current && !self.inline().is_empty() {
-            return Ok(Text::Inline(self.inline()));
+            return Ok(Some(Text::Inline(self.inline())));
         }
-        let document = view.get(&self.document_path(number)).await?;
-        let document = document.ok_or_else(|| Error::internal("could not find version data"))?;
+        let Some(document) = view.get(&self.document_path(number)).await? else { return Ok(None) };
         match document.value.expose().first() {
-            Some(&FORMAT) => Ok(Text::Document(document.value)),
+            Some(&FORMAT) => Ok(Some(Text::Document(document.value))),
             _ => Err(Error::internal("a version's data are not in a form that this release reads")),
         }
     }
@@ -126,13 +126,11 @@ impl Secret {
     ///
     /// # Errors
     /// 413 where the text is larger than the store takes, 503 while sealed, and the store's others.
-    pub(super) async fn save(mut self, view: &View) -> Result<bool> {
-        let record = encode(&self.meta, self.inline())?;
-        self.put(self.record_path.clone(), record);
-        commit(view, self.changes.expect(self.record_path, self.stored)).await
+    pub(super) async fn save(self, view: &View) -> Result<bool> {
+        commit(view, self.into_batch()?).await
     }
 
-    /// Carries the changes out as the start of a batch of several secrets' changes.
+    /// The changes as a batch, to be carried out with others.
     ///
     /// # Errors
     /// 500 where the metadata have no JSON form, which they have.
@@ -142,11 +140,11 @@ impl Secret {
         Ok(self.changes.expect(self.record_path, self.stored))
     }
 
-    /// Removes the secret, or so many of its documents as one commit takes. `true` when nothing is left of it.
+    /// Removes the secret, or so many of its documents as one commit takes, whose versions are destroyed then.
     ///
     /// # Errors
     /// As for [`Self::save`].
-    pub(super) async fn remove(mut self, view: &View) -> Result<bool> {
+    pub(super) async fn remove(mut self, view: &View) -> Result<Removal> {
         self.sweep(&[]);
         let inline = !self.inline().is_empty();
         let stored: Vec<u64> = self
@@ -158,14 +156,14 @@ impl Secret {
         let room = SWEEP_MAX - self.changes.len().min(SWEEP_MAX);
         if stored.len() > room || self.meta.swept < self.meta.oldest {
             self.destroy(stored.get(..room.min(stored.len())).unwrap_or_default());
-            self.save(view).await?;
-            return Ok(false);
+            return Ok(if self.save(view).await? { Removal::Partly } else { Removal::Conflict });
         }
         for number in stored {
             self.delete(self.document_path(number));
         }
         self.delete(self.record_path.clone());
-        commit(view, self.changes.expect(self.record_path, self.stored)).await
+        let done = commit(view, self.changes.expect(self.record_path, self.stored)).await?;
+        Ok(if done { Removal::Done } else { Removal::Conflict })
     }
 
     /// Removes documents of versions that were dropped, oldest first, as many as one commit takes.
@@ -200,6 +198,17 @@ impl Secret {
     fn delete(&mut self, path: String) {
         self.changes = std::mem::take(&mut self.changes).delete(path);
     }
+}
+
+/// How far a removal came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// Nothing is left.
+    Done,
+    /// There is more; go on.
+    Partly,
+    /// Somebody else changed the secret since it was read: read again.
+    Conflict,
 }
 
 /// A version's text, from the record or from its document.

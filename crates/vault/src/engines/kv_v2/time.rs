@@ -64,14 +64,17 @@ mod tests {
         ] {
             assert_eq!(rfc3339(nanoseconds), text);
         }
-        for (seconds, text) in [(0, "0s"), (-1, "-1s"), (90, "1m30s"), (3600, "1h0m0s"), (12_319, "3h25m19s")] {
+        for (seconds, text) in [(0, "0s"), (-1, "-1s"), (90, "1m30s"), (3600, "1h0m0s"), (12_319, "3h25m19s")]
+        {
             assert_eq!(go_duration(seconds), text);
         }
     }
 
     #[test]
     fn durations_may_be_negative() {
-        for (value, seconds) in [(json!("-1s"), -1), (json!(-5), -5), (json!("3h25m19s"), 12_319), (json!(""), 0)] {
+        for (value, seconds) in
+            [(json!("-1s"), -1), (json!(-5), -5), (json!("3h25m19s"), 12_319), (json!(""), 0)]
+        {
             assert_eq!(signed_seconds("f", &value).unwrap(), seconds);
         }
         for value in [json!("1x"), json!(true), json!([1]), json!(1.5)] {
