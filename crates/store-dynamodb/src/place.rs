@@ -1,6 +1,6 @@
 //! A logical table resolved to its physical one: attribute names, key mapping, and whose row is whose.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -122,10 +122,20 @@ impl Places {
         check_table_name(&physical)?;
         let claim = Claim::of(layout);
         let closer = self.closer_claims(table.qualified(), &physical, &claim);
+        let columns: Vec<_> = table.columns().iter().map(|column| attribute(&column.name)).collect();
+        let version = attribute("version");
+        let mut names = HashSet::new();
+        let keys = [Some(&partition), clustering.as_ref()].into_iter().flatten().map(|key| &key.name);
+        if let Some(twice) = keys.chain(&columns).chain([&version]).find(|name| !names.insert(*name)) {
+            return Err(Error::Schema(format!(
+                "the layout of {} uses the attribute {twice} twice",
+                table.qualified()
+            )));
+        }
         Ok(Place {
             logical: table.clone(),
-            columns: table.columns().iter().map(|column| attribute(&column.name)).collect(),
-            version: attribute("version"),
+            columns,
+            version,
             table: physical.into(),
             partition,
             clustering,

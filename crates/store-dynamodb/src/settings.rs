@@ -6,7 +6,12 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+use trustkeep_store::{Error, Result};
+
 use crate::{DynamoStore, Layout};
+
+/// DynamoDB remembers the token of a transaction for ten minutes.
+const RETRY_TIME_MAX: Duration = Duration::from_secs(9 * 60);
 
 /// What a [`crate::DynamoStore`] is opened with. [`Settings::new`] gives the defaults.
 #[derive(Clone, Debug)]
@@ -15,7 +20,8 @@ pub struct Settings {
     pub region: String,
     /// Another endpoint than the region's own: an emulator or a VPC endpoint, for example `http://127.0.0.1:8000`.
     pub endpoint: Option<String>,
-    /// Who signs the requests: [`Settings::static_credentials`], or any chain with this interface.
+    /// Who signs the requests: [`Settings::static_credentials`], or a chain, for example
+    /// `SharedCredentialsProvider::new(trustkeep_aws::credentials::SdkCredentials(chain))`.
     pub credentials: SharedCredentialsProvider,
     /// Stands before the name of every table that has no [`Layout`] of its own.
     pub table_prefix: String,
@@ -89,6 +95,23 @@ impl Settings {
     ) -> SharedCredentialsProvider {
         let token = session_token.map(str::to_owned);
         SharedCredentialsProvider::new(Credentials::new(access_key, secret_key, token, None, "configuration"))
+    }
+
+    /// Checks what would make retries unsafe: all attempts of a transaction must be over while DynamoDB still
+    /// knows its token.
+    pub(crate) fn check(&self) -> Result<()> {
+        let attempt = self.request_timeout.saturating_add(Self::BACKOFF_MAX);
+        let longest = attempt.saturating_mul(self.max_retries.saturating_add(1));
+        if longest > RETRY_TIME_MAX {
+            return Err(Error::Invalid(format!(
+                "max_retries {} and request_timeout {} s: retries could take {} s, at most {} s are safe; lower one of them",
+                self.max_retries,
+                self.request_timeout.as_secs(),
+                longest.as_secs(),
+                RETRY_TIME_MAX.as_secs()
+            )));
+        }
+        Ok(())
     }
 
     /// Lays the logical table `qualified` out as `layout` says.

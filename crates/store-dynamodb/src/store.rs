@@ -54,6 +54,7 @@ impl DynamoStore {
     /// [`Error::Invalid`] for settings that contradict each other, [`Error::Schema`] for a newer store,
     /// [`Error::Denied`] for credentials that are not accepted, [`Error::Unavailable`].
     pub async fn open(settings: Settings, random: impl RngCore + Send + 'static) -> Result<Self> {
+        settings.check()?;
         let marks = format::format_table()?;
         let store = DynamoStore {
             inner: Arc::new(Inner {

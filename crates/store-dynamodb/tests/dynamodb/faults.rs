@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trustkeep_store::ColumnType::{Int, Text};
@@ -57,21 +59,23 @@ fn first(action: &'static str, count: usize, fate: Fate) -> impl Fn(&Request) ->
     move |request| if request.action == action && request.nth < count { fate.clone() } else { Fate::Pass }
 }
 
-const THROTTLED: Fate = Fate::Refuse(
-    400,
-    "ProvisionedThroughputExceededException",
-    "The level of configured throughput was exceeded",
-);
+fn throttled() -> Fate {
+    Fate::refuse(
+        400,
+        "ProvisionedThroughputExceededException",
+        "The level of configured throughput was exceeded",
+    )
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_is_waited_out_and_then_reported() {
     for setup in setups(|settings| settings.max_retries = 4).await {
-        setup.proxy.rule(first("TransactWriteItems", 3, THROTTLED));
+        setup.proxy.rule(first("TransactWriteItems", 3, throttled()));
         setup.store.commit(setup.create("a", 1)).await.unwrap();
         assert_eq!(setup.proxy.seen("TransactWriteItems").len(), 4);
         assert_eq!(setup.amount("a").await, Some(1));
 
-        setup.proxy.rule(|_| THROTTLED);
+        setup.proxy.rule(|_| throttled());
         let error = setup.store.commit(setup.create("b", 1)).await.unwrap_err();
         assert!(matches!(&error, Error::Unavailable(text) if text.contains("throughput")), "{error:?}");
         assert_eq!(setup.proxy.seen("TransactWriteItems").len(), 5, "one attempt and four more");
@@ -161,7 +165,7 @@ async fn an_answer_that_stays_lost_is_an_unknown_outcome() {
 
         setup.proxy.rule(|request| match request.action.as_str() {
             "TransactWriteItems" if request.nth == 0 => Fate::CutAfter,
-            "TransactWriteItems" => THROTTLED,
+            "TransactWriteItems" => throttled(),
             _ => Fate::Pass,
         });
         let error = setup.store.commit(setup.create("done", 1)).await.unwrap_err();
@@ -184,8 +188,8 @@ async fn counters_under_faults_count_each_acknowledged_step_once() {
             match turn.fetch_add(1, Ordering::Relaxed) % 7 {
                 1 => Fate::CutBefore,
                 3 => Fate::CutAfter,
-                4 => THROTTLED,
-                6 => Fate::Refuse(500, "InternalServerError", "try again"),
+                4 => throttled(),
+                6 => Fate::refuse(500, "InternalServerError", "try again"),
                 _ => Fate::Pass,
             }
         });
@@ -193,7 +197,9 @@ async fn counters_under_faults_count_each_acknowledged_step_once() {
         let tasks: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 let setup = setup.clone();
-                tokio::spawn(async move { count_up(&setup, &format!("counter-{}", writer / 2), STEPS).await })
+                tokio::spawn(async move {
+                    count_up(&setup, &setup.store, &format!("counter-{}", writer / 2), STEPS).await
+                })
             })
             .collect();
         let mut unknown = [0; WRITERS / 2];
@@ -210,11 +216,11 @@ async fn counters_under_faults_count_each_acknowledged_step_once() {
 }
 
 /// Two writers share a counter; each adds `steps` and says of how many more it does not know.
-async fn count_up(setup: &Setup, name: &str, steps: usize) -> usize {
+async fn count_up(setup: &Setup, store: &DynamoStore, name: &str, steps: usize) -> usize {
     let key = Key::of(name);
     let (mut done, mut unknown) = (0, 0);
     while done < steps {
-        let commit = match setup.store.get(&setup.rows, &key).await.unwrap() {
+        let commit = match store.get(&setup.rows, &key).await.unwrap() {
             None => setup.create(name, 1),
             Some(found) => setup.put(name, found.int(0).unwrap() + 1).expect_version(
                 &setup.rows,
@@ -222,7 +228,7 @@ async fn count_up(setup: &Setup, name: &str, steps: usize) -> usize {
                 found.version,
             ),
         };
-        match setup.store.commit(commit).await {
+        match store.commit(commit).await {
             Ok(_) => done += 1,
             Err(Error::Conflict { .. }) => {}
             Err(Error::OutcomeUnknown(_)) => unknown += 1,
@@ -280,7 +286,7 @@ async fn one_bad_commit_of_a_group_does_not_take_the_others_along() {
 async fn each_refusal_has_its_own_words() {
     let cases = [
         (
-            Fate::Refuse(
+            Fate::refuse(
                 400,
                 "AccessDeniedException",
                 "User: arn:aws:iam::1:user/a is not authorized to perform: dynamodb:ConditionCheckItem on resource: x",
@@ -288,7 +294,7 @@ async fn each_refusal_has_its_own_words() {
             ["dynamodb:ConditionCheckItem", "fence_by_update", "fault.rows"],
         ),
         (
-            Fate::Refuse(
+            Fate::refuse(
                 400,
                 "ExpiredTokenException",
                 "The security token included in the request is expired",
@@ -296,7 +302,7 @@ async fn each_refusal_has_its_own_words() {
             ["session token has expired", "eu-central-1", "TransactWriteItems"],
         ),
         (
-            Fate::Refuse(400, "UnrecognizedClientException", "The security token is invalid"),
+            Fate::refuse(400, "UnrecognizedClientException", "The security token is invalid"),
             ["access key", "region eu-central-1", "TransactWriteItems"],
         ),
     ];
@@ -312,7 +318,7 @@ async fn each_refusal_has_its_own_words() {
             assert_eq!(setup.proxy.seen("TransactWriteItems").len(), 1, "repeating would not help");
         }
         setup.proxy.rule(|_| {
-            Fate::Refuse(400, "AccessDeniedException", "not authorized to perform: dynamodb:CreateTable")
+            Fate::refuse(400, "AccessDeniedException", "not authorized to perform: dynamodb:CreateTable")
         });
         let other = Table::define("fault", "other").partition("name", Text).build().unwrap();
         let error = setup.store.create_tables(&[other]).await.unwrap_err();
@@ -359,4 +365,79 @@ async fn fencing_by_update_asks_for_no_condition_check_and_changes_nothing() {
         assert_eq!(setup.amount("nothing").await, None, "a check made the row it expected not to be");
         assert_eq!(setup.amount("c").await, None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collisions_with_other_writers_are_retried_as_new_requests() {
+    for setup in setups(|settings| settings.max_retries = 4).await {
+        for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+            setup.proxy.rule(first("TransactWriteItems", 2, Fate::cancel(&["None", code])));
+            let commit = setup.put(code, 1).expect_absent(&setup.rows, Key::of("nothing"));
+            setup.store.commit(commit).await.unwrap();
+            assert_eq!(setup.amount(code).await, Some(1));
+            let tokens: std::collections::HashSet<String> = setup
+                .proxy
+                .seen("TransactWriteItems")
+                .iter()
+                .map(|request| request.body["ClientRequestToken"].to_string())
+                .collect();
+            assert_eq!(tokens.len(), 3, "a cancelled request is over; its token is not used again");
+        }
+        setup.proxy.rule(|_| Fate::cancel(&["TransactionConflict"]));
+        let error = setup.store.commit(setup.create("never", 1)).await.unwrap_err();
+        assert!(matches!(&error, Error::Unavailable(text) if text.contains("collision")), "{error:?}");
+        assert_eq!(setup.amount("never").await, None);
+    }
+}
+
+/// Two processes: each its own queue, one table.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stores_on_one_table_lose_no_step() {
+    const STEPS: usize = 15;
+    for setup in setups(|_| {}).await {
+        let one = Arc::new(setup);
+        let tasks: Vec<_> = (0..4)
+            .map(|task| {
+                let setup = one.clone();
+                tokio::spawn(async move {
+                    let store = if task % 2 == 0 { &setup.store } else { &setup.direct };
+                    count_up(&setup, store, "both", STEPS).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), 0, "nothing is unknown where nothing fails");
+        }
+        assert_eq!(one.amount("both").await, i64::try_from(4 * STEPS).ok());
+    }
+}
+
+#[tokio::test]
+async fn retries_that_would_outlast_the_token_are_refused() {
+    let mut settings = emulator::settings_at("http://127.0.0.1:9");
+    settings.max_retries = 100;
+    let error = DynamoStore::open(settings, StdRng::seed_from_u64(1)).await.unwrap_err();
+    assert!(matches!(&error, Error::Invalid(text) if text.contains("max_retries 100")), "{error:?}");
+}
+
+/// A chain of credentials that found none.
+#[derive(Debug)]
+struct NoCredentials;
+
+impl ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("searched everywhere")))
+    }
+}
+
+#[tokio::test]
+async fn missing_credentials_are_named_as_such() {
+    let mut settings = emulator::settings_at("http://127.0.0.1:9");
+    settings.credentials = SharedCredentialsProvider::new(NoCredentials);
+    let error = DynamoStore::open(settings, StdRng::seed_from_u64(1)).await.unwrap_err();
+    let Error::Denied(text) = &error else { panic!("{error:?}") };
+    assert!(text.contains("no AWS credentials") && text.contains("searched everywhere"), "{text}");
 }

@@ -12,12 +12,33 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Fate {
     /// It is forwarded and answered.
     Pass,
-    /// It is not forwarded; this is the answer: status and error code.
-    Refuse(u16, &'static str, &'static str),
+    /// It is not forwarded; this is the answer.
+    Answer(u16, serde_json::Value),
     /// The connection is cut before anything is forwarded.
     CutBefore,
     /// It is forwarded and carried out; the connection is cut instead of the answer.
     CutAfter,
+}
+
+impl Fate {
+    /// An error as DynamoDB words it.
+    pub(crate) fn refuse(status: u16, code: &str, text: &str) -> Self {
+        let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+        Fate::Answer(status, serde_json::json!({ "__type": code, "message": text }))
+    }
+
+    /// A transaction that was cancelled for the items of these reasons.
+    pub(crate) fn cancel(codes: &[&str]) -> Self {
+        let reasons: Vec<_> = codes.iter().map(|code| serde_json::json!({ "Code": code })).collect();
+        Fate::Answer(
+            400,
+            serde_json::json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "message": "Transaction cancelled",
+                "CancellationReasons": reasons,
+            }),
+        )
+    }
 }
 
 /// Decides on a request by its action (`PutItem`) and how many of that action came before it.
@@ -101,11 +122,8 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 let answer = forward(&shared.upstream, &message).await?;
                 client.write_all(&answer).await?;
             }
-            Fate::Refuse(status, code, text) => {
-                let body = serde_json::json!({
-                    "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": text
-                })
-                .to_string();
+            Fate::Answer(status, body) => {
+                let body = body.to_string();
                 let head = format!(
                     "HTTP/1.1 {status} Refused\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
                     body.len()
