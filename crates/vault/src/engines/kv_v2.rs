@@ -152,7 +152,9 @@ impl Engine for KvV2 {
 
     async fn exists(&self, request: &Request) -> Result<Option<bool>> {
         match Route::of(&request.path) {
-            Route::Data(path) | Route::Metadata(path) => Ok(Some(self.find(path, request.now).await?.is_some())),
+            Route::Data(path) | Route::Metadata(path) => {
+                Ok(Some(self.find(path, request.now).await?.is_some()))
+            }
             _ => Ok(None),
         }
     }

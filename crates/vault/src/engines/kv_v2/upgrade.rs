@@ -45,12 +45,22 @@ pub async fn upgrade(view: &View, now: i64) -> Result<u64> {
     Ok(moved)
 }
 
-/// Whether nothing of version 1 is left in a mount's `view`.
+/// Whether a mount's `view` holds nothing of KV version 1, so that version 2 may serve it.
 ///
 /// # Errors
 /// 503 while sealed, and the store's.
 pub async fn is_upgraded(view: &View) -> Result<bool> {
-    Ok(view.list_page(kv_v1::FOLDER, "", 1).await?.is_empty())
+    let mut folders = vec![kv_v1::FOLDER.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for name in view.list(&folder).await? {
+            match name.ends_with('/') {
+                // A folder may have stayed behind empty, so only a secret counts.
+                true => folders.push(format!("{folder}{name}")),
+                false => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
 }
 
 impl KvV2 {
