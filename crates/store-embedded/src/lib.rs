@@ -32,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
 mod cache;
 mod catalogue;
 mod chain;
@@ -40,6 +41,7 @@ mod core;
 mod directory;
 mod engine;
 mod head;
+mod journal;
 mod key_code;
 mod metrics;
 mod plan;
@@ -48,5 +50,6 @@ mod row_code;
 mod settings;
 mod store;
 
+pub use backup::{Backup, import};
 pub use settings::Settings;
 pub use store::{EmbeddedStore, Loss};

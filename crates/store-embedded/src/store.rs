@@ -1,6 +1,6 @@
 //! Opening, closing and the contract.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::directory::{Directory, io_error};
 use crate::engine::Engine;
 use crate::head::HeadFile;
+use crate::journal::{self, Damage};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::queue::Queue;
@@ -56,7 +57,7 @@ impl EmbeddedStore {
     /// damaged or acknowledged commits are missing.
     pub fn open(settings: Settings) -> Result<EmbeddedStore> {
         let directory = Directory::open_or_make(&settings.dir)?;
-        let (engine, head, witnessed) = open_parts(&directory, &settings)?;
+        let (engine, head, witnessed, kept) = open_parts(&directory, &settings, Damage::Refuse)?;
         let Some(head) = head else {
             return Err(advise(
                 &settings.dir,
@@ -66,6 +67,10 @@ impl EmbeddedStore {
         let newest = read_links(&engine)
             .and_then(|links| chain::verify(links, &witnessed))
             .map_err(|error| advise(&settings.dir, error))?;
+        // All that was acknowledged is there, so what was cut was not.
+        for file in kept {
+            std::fs::remove_file(&file).map_err(|error| io_error("remove", &file, &error))?;
+        }
         let mut catalogue = Catalogue::default();
         for row in engine.prefix(&engine.view(), &catalogue::PREFIX) {
             let (key, value) = row?;
@@ -93,14 +98,14 @@ impl EmbeddedStore {
 
     /// Makes a store usable again of which acknowledged commits are missing and no export can be restored.
     ///
-    /// What was lost stays lost; versions that it used are not given out again. Says how far the store had
-    /// been acknowledged and how far it reaches.
+    /// What was lost stays lost; versions that it used are not given out again. What is cut from a damaged journal
+    /// is kept in a file beside it. Says how far the store had been acknowledged and how far it reaches.
     ///
     /// # Errors
     /// As [`EmbeddedStore::open`]; [`Error::Corrupt`] also if the engine itself cannot open its files.
     pub fn accept_loss(dir: &Path) -> Result<Loss> {
         let directory = Directory::open(dir)?;
-        let (engine, _, witnessed) = open_parts(&directory, &Settings::new(dir))?;
+        let (engine, _, witnessed, _) = open_parts(&directory, &Settings::new(dir), Damage::Cut)?;
         let found = read_links(&engine)?.into_iter().max_by_key(|link| link.group).unwrap_or_default();
         // After a power loss the witness may lag; the distance keeps the versions of lost commits from returning.
         let commit = found.commit.max(witnessed.commit) + (1 << 32);
@@ -193,7 +198,11 @@ impl Store for EmbeddedStore {
 
 /// Opens witness and engine. Where nothing was ever acknowledged, makes what is missing; a witness that is missing
 /// beside an engine that was used is left out.
-fn open_parts(directory: &Directory, settings: &Settings) -> Result<(Engine, Option<HeadFile>, Link)> {
+fn open_parts(
+    directory: &Directory,
+    settings: &Settings,
+    damage: Damage,
+) -> Result<(Engine, Option<HeadFile>, Link, Vec<PathBuf>)> {
     let path = directory.engine();
     let (head, witnessed) = match HeadFile::open(directory.path()) {
         Ok(Some((head, link))) => (Some(head), link),
@@ -216,8 +225,12 @@ fn open_parts(directory: &Directory, settings: &Settings) -> Result<(Engine, Opt
             _ => {}
         }
     }
+    let kept = match Engine::exists(&path) {
+        true => journal::prepare(&path, damage).map_err(|error| advise(directory.path(), error))?,
+        false => Vec::new(),
+    };
     let engine = Engine::open(&path, settings).map_err(|error| advise(directory.path(), error))?;
-    Ok((engine, head, witnessed))
+    Ok((engine, head, witnessed, kept))
 }
 
 fn read_links(engine: &Engine) -> Result<Vec<Link>> {
@@ -253,7 +266,9 @@ fn run(committer: Committer, core: &Core) {
     }
 }
 
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Error::Unavailable(format!("the read was given up: {error}"))))
 }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use trustkeep_store::{Commit, Error, Expect, Result, Version, Write};
 
 use crate::PostgresSettings;
-use crate::failure::{is_broken, is_passing, is_stale_plan, translate};
+use crate::failure::{is_broken, is_of_server, is_passing, is_stale_plan, translate};
 use crate::names::Names;
 use crate::pipeline::{self, Trip};
 use crate::plan::batches;
@@ -27,6 +27,10 @@ use crate::writer::Writer;
 /// Commits of one group, and bytes that they may write.
 const GROUP_COMMITS_MAX: usize = 512;
 const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// How often a group that is about to leave lets other tasks run: those whose commits were just answered come
+/// back with the next ones, which then need not wait for a whole further trip.
+const YIELDS: usize = 4;
 
 /// How often a group is tried that the server undid, or that a broken connection kept from happening.
 const TRIES: usize = 4;
@@ -82,8 +86,16 @@ impl Waiting {
         };
         let mut bytes = written_bytes(&first.commit);
         let mut group = vec![first];
+        let mut yields = YIELDS;
         while group.len() < GROUP_COMMITS_MAX {
-            let Ok(next) = self.receiver.try_recv() else { break };
+            let Ok(next) = self.receiver.try_recv() else {
+                if yields == 0 {
+                    break;
+                }
+                yields -= 1;
+                tokio::task::yield_now().await;
+                continue;
+            };
             bytes += written_bytes(&next.commit);
             if bytes > GROUP_BYTES_MAX {
                 self.held = Some(next);
@@ -115,8 +127,10 @@ struct Worker {
 enum Outcome {
     /// It took effect; for each commit its version, or the ordinal of the expectation that failed.
     Done(Vec<std::result::Result<Version, usize>>),
-    /// The server undid it, for good.
+    /// The server undid it for something in it; each commit may fare otherwise alone.
     Refused(Error),
+    /// The server takes nothing at all, so that it did not happen.
+    Down(Error),
     /// It did not happen, and may be tried again.
     Again(Error),
     /// Whether it happened is not known.
@@ -147,7 +161,7 @@ impl Worker {
                     tokio::time::sleep(PAUSE * u32::try_from(tries).unwrap_or(1)).await;
                     left.push((group, tries + 1));
                 }
-                Outcome::Refused(error) | Outcome::Again(error) => {
+                Outcome::Refused(error) | Outcome::Down(error) | Outcome::Again(error) => {
                     for pending in group {
                         let _ = pending.reply.send(Err(error.clone()));
                     }
@@ -170,7 +184,7 @@ impl Worker {
             Some(writer) if !writer.session.client.is_closed() => writer,
             _ => match Writer::connect(&self.settings, &self.names).await {
                 Ok(writer) => writer,
-                Err(error) => return Outcome::Refused(error),
+                Err(error) => return Outcome::Down(error),
             },
         };
         // One version for each commit, and one that names the group.
@@ -206,7 +220,12 @@ impl Worker {
                     return Outcome::Again(translate(&error, RIGHTS, &object()));
                 }
                 self.writer = Some(writer);
-                return Outcome::Refused(translate(&error, RIGHTS, &object()));
+                let translated = translate(&error, RIGHTS, &object());
+                return if is_of_server(&error) {
+                    Outcome::Down(translated)
+                } else {
+                    Outcome::Refused(translated)
+                };
             }
             Trip::Lost(reason) if reads_only => return Outcome::Again(Error::Unavailable(reason)),
             Trip::Lost(reason) => {

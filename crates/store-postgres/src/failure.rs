@@ -59,6 +59,14 @@ pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| passing.contains(code))
 }
 
+/// Whether the failure is the server's own or time ran out, so that parts of a group would fare no better. Memory
+/// is not meant: a smaller part may find enough.
+pub(crate) fn is_of_server(error: &tokio_postgres::Error) -> bool {
+    let classes = ["08", "53", "57", "58", "XX"];
+    let of_server = |code: &SqlState| classes.iter().any(|class| code.code().starts_with(class));
+    error.code().is_some_and(|code| of_server(code) && *code != SqlState::OUT_OF_MEMORY)
+}
+
 /// Whether prepared statements no longer fit what the tables have become.
 pub(crate) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
     let stale =

@@ -33,12 +33,15 @@ struct Use {
     deletes: bool,
 }
 
+/// A commit of a group: its index there, itself, and the version it gives.
+pub(crate) type Member<'a> = (usize, &'a Commit, i64);
+
 /// What a commit does to each table, by the table's name.
 type Shape<'a> = BTreeMap<&'a str, Use>;
 
 /// Divides a group into batches, to be run in this order.
-pub(crate) fn batches<'a>(names: &Names, group: &[(usize, &'a Commit, i64)]) -> Vec<Batch<'a>> {
-    let mut waves: BTreeMap<usize, BTreeMap<Shape<'a>, Vec<(usize, &'a Commit, i64)>>> = BTreeMap::new();
+pub(crate) fn batches<'a>(names: &Names, group: &[Member<'a>]) -> Vec<Batch<'a>> {
+    let mut waves: BTreeMap<usize, BTreeMap<Shape<'a>, Vec<Member<'a>>>> = BTreeMap::new();
     let mut rows: HashMap<(&str, &Key), (usize, usize)> = HashMap::new();
     for (index, commit, version) in group {
         let mut wave = 0;
@@ -151,7 +154,7 @@ struct Part<'a> {
     deletes: Option<Rows>,
 }
 
-fn batch<'a>(names: &Names, shape: &Shape<'a>, commits: &[(usize, &'a Commit, i64)]) -> Batch<'a> {
+fn batch<'a>(names: &Names, shape: &Shape<'a>, commits: &[Member<'a>]) -> Batch<'a> {
     let mut tables: BTreeMap<&str, &'a Table> = BTreeMap::new();
     if let Some((_, commit, _)) = commits.first() {
         tables.extend(

@@ -14,7 +14,8 @@ pub struct PostgresSettings {
     /// Put before the name of every schema, so that several stores share a database: at most 15 bytes of
     /// `[a-z0-9_]`, beginning with a letter. Empty by default.
     pub schema_prefix: String,
-    /// Connections that carry commits, 1 to 16; each has one group in flight. 2 by default.
+    /// Connections that carry commits, 1 to 16; each has one group in flight. 1 by default: more make the groups
+    /// smaller, and the server flushes its log once for each.
     pub commit_connections: usize,
     /// Connections that carry reads, 1 to 64; each has many reads in flight. 2 by default.
     pub read_connections: usize,
@@ -89,7 +90,7 @@ impl PostgresSettings {
             config,
             tls,
             schema_prefix: String::new(),
-            commit_connections: 2,
+            commit_connections: 1,
             read_connections: 2,
             queue: 8_192,
             statement_timeout: Duration::from_secs(10),

@@ -1,2 +1,23 @@
-//! The binary.
-fn main() {}
+//! The program `trustkeep`: the command line of everything Trustkeep does.
+//!
+//! Called by another name (a symlink), it behaves as the tool of that name: `vault …` is `trustkeep vault …`.
+//!
+//! This crate knows every service and owns no logic of any: it reads arguments, talks to running
+//! services over their public protocols, and wires services together for `dev` and `server`.
+
+mod argv;
+mod cli;
+mod completion;
+mod dev;
+mod host;
+mod schema;
+mod stores;
+mod vault;
+mod vault_server;
+mod version;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os().collect())
+}

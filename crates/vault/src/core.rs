@@ -85,6 +85,7 @@ pub struct Unsealed {
     pub policies: PolicyStore,
     /// The cluster's name and id.
     pub cluster: Cluster,
+    clock: SharedClock,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
 }
@@ -113,6 +114,11 @@ impl Core {
             progress: tokio::sync::Mutex::default(),
             unsealed: RwLock::new(None),
         })
+    }
+
+    /// From now on every write expects this to hold: the lease of the one server that may write.
+    pub fn fence(&self, fence: trustkeep_store::Expect) {
+        self.barrier.paths().set_fence(Some(fence));
     }
 
     /// What it was made with.
@@ -207,7 +213,11 @@ impl Core {
                 let unsealed = Arc::new(unsealed);
                 *self.unsealed.write() = Some(unsealed.clone());
                 tracing::info!("vault is unsealed");
-                tokio::spawn(async move { unsealed.finish_unmounting().await });
+                let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
+                tokio::spawn(async move {
+                    unsealed.finish_unmounting().await;
+                    unsealed.finish_upgrading(leases).await;
+                });
                 Ok(())
             }
             Err(error) => {
@@ -229,6 +239,7 @@ impl Core {
             tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
             policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
+            clock: self.clock.clone(),
             mounts: RwLock::new(Arc::new(mounts)),
             changing_mounts: tokio::sync::Mutex::new(()),
         })
@@ -264,7 +275,7 @@ impl Unsealed {
     /// # Errors
     /// 400 where there is no such mount or its engine refuses, and the store's.
     pub async fn change_mount(
-        &self,
+        self: &Arc<Self>,
         full_path: &str,
         leases: (i64, i64),
         change: impl FnOnce(&mut mount::MountEntry) -> Result<()> + Send,
@@ -275,12 +286,36 @@ impl Unsealed {
         let old = mounts.get(full_path).ok_or_else(missing)?;
         let mut entry = old.entry.clone();
         change(&mut entry)?;
-        if let (Some(engine), true) = (&old.engine, old.entry.options != entry.options) {
-            engine.set_options(&entry.options.clone().unwrap_or_default()).await?;
-        }
         let mount = mount::Mount::open(entry, &self.barrier, leases).await?;
         self.barrier.commit(Batch::new().put_json(mount.entry.storage_path(), &mount.entry)?).await?;
         *self.mounts.write() = Arc::new(mounts.with(mount));
+        let this = self.clone();
+        tokio::spawn(async move { this.finish_upgrading(leases).await });
+        Ok(())
+    }
+
+    /// Moves the storage of mounts to its new form; until then they refuse requests. What fails, or is cut off
+    /// by a crash, is taken up at the next change of a mount or unseal.
+    async fn finish_upgrading(&self, leases: (i64, i64)) {
+        let _one_at_a_time = self.changing_mounts.lock().await;
+        let mounts = self.mounts();
+        for mount in mounts.of(MountTable::Secret) {
+            if mount.engine.as_ref().is_some_and(|engine| engine.is_upgrading())
+                && let Err(error) = self.upgrade(&mount.entry, leases).await
+            {
+                tracing::error!(%error, mount = mount.entry.path, "the storage of a mount could not be upgraded");
+            }
+        }
+    }
+
+    async fn upgrade(&self, entry: &mount::MountEntry, leases: (i64, i64)) -> Result<()> {
+        let view = View::new(self.barrier.clone(), &entry.storage_prefix());
+        let now = i64::try_from(self.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
+        let moved = crate::engines::kv_v2::upgrade(&view, now).await?;
+        tracing::info!(mount = entry.path, moved, "secrets are versioned now");
+        let upgraded = mount::Mount::open(entry.clone(), &self.barrier, leases).await?;
+        let mounts = self.mounts().with(upgraded);
+        *self.mounts.write() = Arc::new(mounts);
         Ok(())
     }
 

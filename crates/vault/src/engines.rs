@@ -1,12 +1,17 @@
 //! Secrets engines, one file each. An engine sees requests below its mount and a view of storage, nothing else.
 
+pub mod cubbyhole;
+pub mod kv_v1;
+pub mod kv_v2;
 pub mod system;
+pub mod upgrading;
+#[cfg(test)]
+pub(crate) mod test_support;
 
 use crate::core::View;
 use crate::request::Request;
 use crate::response::Response;
 use crate::Result;
-
 
 /// A secrets engine or auth method behind a mount.
 ///
@@ -35,10 +40,9 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
-    /// The mount's options changed, for example KV's version; the engine adopts them or refuses.
-    async fn set_options(&self, options: &std::collections::BTreeMap<String, String>) -> Result<()> {
-        let _ = options;
-        Ok(())
+    /// Whether it only stands in until the mount's storage has its new form.
+    fn is_upgrading(&self) -> bool {
+        false
     }
 }
 

@@ -13,6 +13,7 @@ use trustkeep_chassis::http::{BodyError, Incoming, Refusal, RequestContext, coll
 
 use crate::core::Core;
 use crate::request::{Operation, Request};
+use crate::settings::ResponseHeaders;
 use crate::{Error, Result};
 
 pub use answer::VaultResponse;
@@ -22,11 +23,15 @@ pub use answer::VaultResponse;
 pub struct EdgeSettings {
     /// Bytes of a body; more is answered with 413.
     pub request_bytes_max: usize,
+    /// Whether `sys/metrics` asks for no token.
+    pub unauthenticated_metrics: bool,
+    /// Headers of some or all answers.
+    pub headers: Vec<ResponseHeaders>,
 }
 
 impl Default for EdgeSettings {
     fn default() -> Self {
-        EdgeSettings { request_bytes_max: 32 << 20 }
+        EdgeSettings { request_bytes_max: 32 << 20, unauthenticated_metrics: false, headers: Vec::new() }
     }
 }
 
@@ -48,6 +53,9 @@ impl Edge {
         if let Some(redirect) = parse::outside_api(&request, self.core.settings().ui) {
             return redirect;
         }
+        if self.settings.unauthenticated_metrics && request.uri().path() == "/v1/sys/metrics" {
+            return answer::metrics();
+        }
         let is_head = request.method() == http::Method::HEAD;
         let namespace = request.headers().get("x-vault-namespace").cloned();
         let mut response = match self.parse(request).await {
@@ -57,6 +65,7 @@ impl Edge {
         if let Some(namespace) = namespace {
             response.headers_mut().insert("x-vault-namespace", namespace);
         }
+        answer::add_headers(&mut response, &self.settings.headers);
         if is_head {
             *response.body_mut() = Full::new(Bytes::new());
         }

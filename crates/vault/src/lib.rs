@@ -24,6 +24,7 @@ pub mod policy;
 pub mod request;
 pub mod response;
 pub mod service;
+pub mod settings;
 
 pub use error::{Error, Result};
 

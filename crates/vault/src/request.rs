@@ -60,6 +60,22 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request made by this process itself, with the token of whoever asked for it.
+    pub fn internal(operation: Operation, path: &str, data: Map<String, Value>, token: &str) -> Self {
+        Request {
+            id: "internal".into(),
+            operation,
+            path: path.into(),
+            mount_point: String::new(),
+            data,
+            body: Bytes::new(),
+            token: None,
+            client_token: Some(token.into()),
+            remote: None,
+            now: 0,
+        }
+    }
+
     /// A text field; `None` where it is missing or null.
     ///
     /// # Errors

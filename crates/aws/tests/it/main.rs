@@ -5,3 +5,4 @@
 mod chain;
 mod client;
 mod double;
+mod logs;

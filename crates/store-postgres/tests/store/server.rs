@@ -23,7 +23,10 @@ pub(crate) fn settings(url: &str) -> PostgresSettings {
     static RUN: OnceLock<u32> = OnceLock::new();
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let (run, next) = (RUN.get_or_init(rand::random), NEXT.fetch_add(1, Ordering::Relaxed));
-    PostgresSettings::parse(url).unwrap().schema_prefix(format!("t{run:08x}_{next:x}_"))
+    let mut settings = PostgresSettings::parse(url).unwrap().schema_prefix(format!("t{run:08x}_{next:x}_"));
+    // More than by default, so that groups of one store meet too.
+    settings.commit_connections = 2;
+    settings
 }
 
 /// A store of its own on the shared server.
@@ -42,11 +45,6 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server from the newest installed binaries.
     pub(crate) fn start() -> Option<Server> {
-        Self::start_with("")
-    }
-
-    /// The same with more lines in `postgresql.conf`.
-    pub(crate) fn start_with(configuration: &str) -> Option<Server> {
         let Some(programs) = programs() else {
             println!("SKIPPED store-postgres: no PostgreSQL found (set TRUSTKEEP_TEST_POSTGRES)");
             return None;
@@ -62,7 +60,7 @@ impl Server {
         run(initdb.arg("-D").arg(&data));
         let settings = format!(
             "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
-             max_connections = 300\nlogging_collector = off\n{configuration}\n"
+             max_connections = 300\nlogging_collector = off\n"
         );
         append(&data.join("postgresql.conf"), &settings).unwrap();
         // Ends with this process's end of the pipe, and takes the server with it.
@@ -89,9 +87,20 @@ impl Server {
         self.port
     }
 
-    /// Where its data is.
-    pub(crate) fn data(&self) -> PathBuf {
-        self.directory.join("data")
+    /// Gives it a certificate and starts it again with TLS.
+    pub(crate) fn encrypt(&self, certificate: &str, key: &str) {
+        let data = self.directory.join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = data.join(name);
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            if let Some(user) = unprivileged() {
+                run(Command::new("chown").arg(user).arg(&file));
+            }
+        }
+        append(&data.join("postgresql.conf"), "ssl = on\n").unwrap();
+        self.crash();
+        self.resume();
     }
 
     /// Stops it as a crash would: nothing is written any more, recovery follows.
@@ -112,7 +121,7 @@ impl Server {
 
     fn control(&self) -> Command {
         let mut control = as_user(&self.programs.join("pg_ctl"));
-        control.arg("-D").arg(self.data());
+        control.arg("-D").arg(self.directory.join("data"));
         control
     }
 }

@@ -288,8 +288,8 @@ fn describe(entry: &TokenEntry, id: &str, now: i64) -> Value {
     });
     if let Value::Object(map) = &mut data {
         if entry.expire_time == 0 {
-            map.remove("renewable");
-            map.remove("issue_time");
+            map.shift_remove("renewable");
+            map.shift_remove("issue_time");
         }
         if entry.period != 0 {
             map.insert("period".into(), entry.period.into());

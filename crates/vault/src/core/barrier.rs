@@ -88,6 +88,12 @@ impl Barrier {
         }
     }
 
+    /// How many entries one batch may change, with room for a fence and a folder or two.
+    pub fn rows_max(&self) -> usize {
+        let rows = self.paths.store().limits().commit_rows_max;
+        rows.saturating_sub(BATCH_MARGIN).clamp(1, BATCH_ROWS_MAX)
+    }
+
     /// How many entries were encrypted since this process started.
     pub fn encryptions(&self) -> u64 {
         self.encryptions.load(Ordering::Relaxed)
@@ -233,5 +239,7 @@ impl Batch {
 
 /// Where the keyring stands, encrypted under the root key.
 pub const KEYRING: &str = "core/keyring";
+const BATCH_MARGIN: usize = 8;
+const BATCH_ROWS_MAX: usize = 1000;
 const VERSION: u8 = 2;
 const PREFIX: usize = 5;

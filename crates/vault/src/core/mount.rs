@@ -9,7 +9,8 @@ use trustkeep_crypto::{Random, random};
 
 use super::barrier::{Barrier, Batch};
 use super::view::View;
-use crate::engines::{Engine, EngineContext};
+use crate::engines::kv_v2::{self, KvV2};
+use crate::engines::{Engine, EngineContext, cubbyhole::Cubbyhole, kv_v1::KvV1, upgrading::Upgrading};
 use crate::{Error, Result};
 
 /// Which table a mount stands in: its paths begin at the root or at `auth/`.
@@ -228,10 +229,20 @@ impl Mount {
         };
         let engine: Option<Arc<dyn Engine>> = match (entry.table, entry.kind.as_str()) {
             (MountTable::Secret, "system") | (MountTable::Auth, "token") => None,
+            (MountTable::Secret, "cubbyhole") => Some(Arc::new(Cubbyhole::new(&context))),
+            (MountTable::Secret, "kv") if is_versioned(&context) && kv_v2::is_upgraded(&context.view).await? => {
+                Some(Arc::new(KvV2::new(&context)))
+            }
+            (MountTable::Secret, "kv") if is_versioned(&context) => Some(Arc::new(Upgrading)),
+            (MountTable::Secret, "kv") => Some(Arc::new(KvV1::new(&context))),
             (_, kind) => return Err(Error::invalid(format!("plugin not found in the catalog: {kind}"))),
         };
         Ok(Mount { entry, engine })
     }
+}
+
+fn is_versioned(context: &EngineContext) -> bool {
+    context.options.get("version").is_some_and(|version| version == "2")
 }
 
 /// A mount entry of a known kind with a fresh id and accessor.

@@ -14,6 +14,7 @@ use trustkeep_store::Error as StoreError;
 use super::barrier::{Barrier, Batch};
 use super::token::TokenEntry;
 use super::view::View;
+use crate::engines::cubbyhole;
 use crate::{Error, Result};
 
 /// Tokens of an unsealed vault.
@@ -313,7 +314,7 @@ impl TokenStore {
 
     async fn remove(&self, hash: &str) -> Result<()> {
         let Some(entry) = self.load_entry(hash).await? else { return Ok(()) };
-        self.cubbyhole.clear(hash).await?;
+        cubbyhole::clear(&self.cubbyhole, hash).await?;
         let mut batch = Batch::new()
             .delete(format!("id/{hash}"))
             .delete(format!("accessor/{}", self.hash(&entry.accessor)));

@@ -82,7 +82,7 @@ impl View {
     pub async fn clear(&self, folder: &str) -> Result<()> {
         let mut pending = vec![folder.trim_end_matches('/').to_owned()];
         while let Some(folder) = pending.last().cloned() {
-            let names = self.list_page(&folder, "", CLEAR_BATCH).await?;
+            let names = self.list_page(&folder, "", self.barrier.rows_max()).await?;
             let join = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
             let folders = names.iter().filter_map(|name| name.strip_suffix('/')).map(join);
             let below = pending.len();
@@ -102,5 +102,3 @@ impl View {
         format!("{}{path}", self.prefix)
     }
 }
-
-const CLEAR_BATCH: usize = 90;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::response::{Auth, Data, Response};
+use crate::settings::{ResponseHeaders, StatusMatch};
 
 /// The body of an answer.
 pub type VaultResponse = Full<Bytes>;
@@ -65,6 +66,28 @@ pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
     }
     let body = serde_json::json!({ "errors": error.messages() }).to_string();
     with_body(error.status(), body.into())
+}
+
+/// The process's metrics, for listeners that show them to everybody.
+pub(super) fn metrics() -> HttpResponse<VaultResponse> {
+    let mut response = with_body(200, trustkeep_chassis::metrics::render().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
+    response
+}
+
+/// Adds the operator's own headers: for all answers, then for their hundred, then for their code.
+pub(super) fn add_headers(response: &mut HttpResponse<VaultResponse>, wanted: &[ResponseHeaders]) {
+    let code = response.status().as_u16();
+    for headers in wanted {
+        let applies = match headers.status {
+            StatusMatch::Default => true,
+            StatusMatch::Class(class) => class == code / 100,
+            StatusMatch::Code(exact) => exact == code,
+        };
+        if applies {
+            response.headers_mut().extend(headers.headers.iter().cloned());
+        }
+    }
 }
 
 /// Whether Vault repeats the fields of `data` beside it for this path (kept for clients older than the envelope).
