@@ -213,7 +213,8 @@ impl Parser<'_> {
         let mut values = Vec::new();
         loop {
             let mut next = self.lexer.next()?;
-            if next.token == Token::CloseList && !(self.json && !values.is_empty()) {
+            // JSON has no comma before the end.
+            if next.token == Token::CloseList && (!self.json || values.is_empty()) {
                 return Ok(values);
             }
             values.push(self.value(&mut next, depth)?);

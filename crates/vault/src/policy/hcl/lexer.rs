@@ -139,13 +139,15 @@ impl<'a> Lexer<'a> {
                 }
             } else if !self.json && self.rest.starts_with("/*") {
                 (self.token_line, self.token_column) = (self.line, self.column);
-                (self.bump(), self.bump());
+                self.bump();
+                self.bump();
                 while !self.rest.starts_with("*/") {
                     if self.bump().is_none() {
                         return Err(self.error_here("the comment is not closed".to_owned()));
                     }
                 }
-                (self.bump(), self.bump());
+                self.bump();
+                self.bump();
             } else {
                 return Ok(());
             }
@@ -218,7 +220,8 @@ impl<'a> Lexer<'a> {
     fn code(&mut self, digits: u32) -> Result<char, String> {
         let first = self.hex(digits)?;
         if (0xd800..0xdc00).contains(&first) && self.rest.starts_with("\\u") {
-            (self.bump(), self.bump());
+            self.bump();
+            self.bump();
             let second = self.hex(4)?;
             if (0xdc00..0xe000).contains(&second) {
                 let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
