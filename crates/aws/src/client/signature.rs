@@ -10,7 +10,8 @@ use crate::Credentials;
 
 /// Signs a request (Signature Version 4) by adding its headers.
 ///
-/// The body is hashed here: the signing library writes the request it is given to the trace log, body included.
+/// The body is hashed here and not shown to the signing library, which an environment variable
+/// (`LOG_SIGNABLE_BODY`) makes write every body to the log.
 pub(super) fn sign(
     request: &mut http::Request<Bytes>,
     credentials: &Credentials,
