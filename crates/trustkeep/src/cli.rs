@@ -91,7 +91,8 @@ fn run_vault(mut command: clap::Command, rest: Vec<OsString>) -> ExitCode {
     }
     command.build();
     let words = std::iter::once(OsString::from("vault")).chain(argv::normalise(&command, rest));
-    let parsed = command.try_get_matches_from_mut(words).and_then(|matches| Vault::from_arg_matches(&matches));
+    let parsed =
+        command.try_get_matches_from_mut(words).and_then(|matches| Vault::from_arg_matches(&matches));
     match parsed {
         // A wrong command line is exit code 1 in this family: 2 says that the server refused.
         Err(error) => refuse(&error, 1),

@@ -53,11 +53,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let host = Host::start(&args.log_level, None, false)?;
     let store = VaultStore::embedded(&args.data_dir.join("store")).await?;
-    let settings = CoreSettings { storage_type: "file".into(), cluster_name: "trustkeep-dev".into(), ..Default::default() };
-    let core = Arc::new(Core::new(store.store.clone(), settings, Arc::new(SystemRandom), SystemClock::shared())?);
+    let settings = CoreSettings {
+        storage_type: "file".into(),
+        cluster_name: "trustkeep-dev".into(),
+        ..Default::default()
+    };
+    let core =
+        Arc::new(Core::new(store.store.clone(), settings, Arc::new(SystemRandom), SystemClock::shared())?);
     let listener = ListenSettings::new("vault", args.listen);
     let service = Service::bind(core.clone(), vec![(listener, EdgeSettings::default())]).await?;
-    let address = service.addresses().first().map(|(scheme, address)| format!("{scheme}://{address}")).unwrap_or_default();
+    let address = service
+        .addresses()
+        .first()
+        .map(|(scheme, address)| format!("{scheme}://{address}"))
+        .unwrap_or_default();
     let keys = open(&core, &args.data_dir).await?;
     service.spawn(&host.supervisor);
     announce(&args, &address, keys.root_token.expose())?;
@@ -92,7 +101,8 @@ pub(crate) async fn enable_kv(core: &Arc<Core>, token: &str, version: &str) -> a
     if core.unsealed()?.mounts().get("secret/").is_some() {
         return Ok(());
     }
-    let mount = json!({ "type": "kv", "description": "key/value secret storage", "options": { "version": version } });
+    let mount =
+        json!({ "type": "kv", "description": "key/value secret storage", "options": { "version": version } });
     let data = mount.as_object().cloned().unwrap_or_default();
     core.handle(Request::internal(Operation::Update, "sys/mounts/secret", data, token)).await?;
     Ok(())

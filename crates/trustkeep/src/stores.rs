@@ -43,7 +43,8 @@ impl VaultStore {
                 Self::shared(Arc::new(store.context("storage \"postgresql\"")?)).await
             }
             Storage::Dynamodb(settings) => {
-                let store = DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await;
+                let store =
+                    DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await;
                 Self::shared(Arc::new(store.context("storage \"dynamodb\"")?)).await
             }
         }
@@ -84,7 +85,9 @@ pub(crate) fn describe(storage: &Storage) -> anyhow::Result<String> {
     let tables = vault_tables()?;
     Ok(match storage {
         Storage::Inmem => "storage \"inmem\" has no tables: nothing outlives the process\n".into(),
-        Storage::File { .. } => "storage \"file\" makes its tables by itself: there is nothing to prepare\n".into(),
+        Storage::File { .. } => {
+            "storage \"file\" makes its tables by itself: there is nothing to prepare\n".into()
+        }
         Storage::Postgresql(settings) => schema_ddl(&postgres_settings(settings)?, &tables)?,
         Storage::Dynamodb(settings) => DynamoStore::describe(&dynamodb_settings(settings)?, &tables)?,
     })
@@ -95,9 +98,9 @@ pub(crate) async fn create(storage: &Storage) -> anyhow::Result<()> {
     let store: SharedStore = match storage {
         Storage::Inmem | Storage::File { .. } => return Ok(()),
         Storage::Postgresql(settings) => Arc::new(PostgresStore::open(postgres_settings(settings)?).await?),
-        Storage::Dynamodb(settings) => {
-            Arc::new(DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await?)
-        }
+        Storage::Dynamodb(settings) => Arc::new(
+            DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await?,
+        ),
     };
     store.create_tables(&vault_tables()?).await?;
     Ok(())
@@ -121,7 +124,9 @@ async fn sole_writer(store: &SharedStore) -> anyhow::Result<Lease> {
             );
         }
         if !told {
-            tracing::warn!("another vault server holds this storage; waiting until it lets go or proves to be dead");
+            tracing::warn!(
+                "another vault server holds this storage; waiting until it lets go or proves to be dead"
+            );
             told = true;
         }
         tokio::time::sleep(LEASE_TTL / 10).await;
@@ -158,7 +163,8 @@ fn dynamodb_settings(settings: &Dynamodb) -> anyhow::Result<DynamoSettings> {
     let credentials = SdkCredentials(Arc::new(Chain::new(Context::process(), chain)?));
     let mut dynamodb = DynamoSettings::new(&settings.region, SharedCredentialsProvider::new(credentials));
     dynamodb.endpoint = settings.endpoint.clone();
-    dynamodb.capacity = Capacity::Provisioned { read: settings.read_capacity, write: settings.write_capacity };
+    dynamodb.capacity =
+        Capacity::Provisioned { read: settings.read_capacity, write: settings.write_capacity };
     dynamodb.max_parallel = settings.max_parallel;
     dynamodb.fence_by_update = true;
     if let Some(retries) = settings.max_retries {
@@ -175,5 +181,5 @@ fn dynamodb_settings(settings: &Dynamodb) -> anyhow::Result<DynamoSettings> {
 const CACHE_BYTES: u64 = 16 << 20;
 const LEASE: &str = "trustkeep";
 const LEASE_TTL: Duration = Duration::from_secs(5);
-/// Other endpoints than the region's own are emulators, which take transactions of the size of 2018.
-const EMULATOR_ROWS_MAX: usize = 25;
+/// Other endpoints than the region's own are mostly emulators, and the smallest takes this many rows.
+const EMULATOR_ROWS_MAX: usize = 10;

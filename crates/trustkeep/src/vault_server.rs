@@ -84,7 +84,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     refuse_what_is_not_there(&settings)?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
     let store = VaultStore::open(&settings.storage).await?;
-    let core = Core::new(store.store.clone(), core_settings(&settings), Arc::new(SystemRandom), SystemClock::shared())?;
+    let core = Core::new(
+        store.store.clone(),
+        core_settings(&settings),
+        Arc::new(SystemRandom),
+        SystemClock::shared(),
+    )?;
     let core = Arc::new(core);
     if let Some(lease) = &store.lease {
         core.fence(lease.fence());
@@ -126,12 +131,19 @@ fn core_settings(settings: &Settings) -> CoreSettings {
 
 /// What the file may ask for and this version does not have: better not to start than to start without it.
 fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
-    if settings.seal.as_ref().is_some_and(|seal| !matches!(seal, Seal::Shamir)) || settings.disabled_seal.is_some() {
-        anyhow::bail!("this version unseals by key shares only: remove the seal stanza from the configuration");
+    if settings.seal.as_ref().is_some_and(|seal| !matches!(seal, Seal::Shamir))
+        || settings.disabled_seal.is_some()
+    {
+        anyhow::bail!(
+            "this version unseals by key shares only: remove the seal stanza from the configuration"
+        );
     }
     for listener in &settings.listeners {
         if listener.x_forwarded_for.is_some() {
-            anyhow::bail!("listener {}: x_forwarded_for_… is not supported by this version: remove it", listener.address);
+            anyhow::bail!(
+                "listener {}: x_forwarded_for_… is not supported by this version: remove it",
+                listener.address
+            );
         }
     }
     Ok(())
@@ -159,7 +171,12 @@ fn listener(listener: &Listener) -> anyhow::Result<(ListenSettings, EdgeSettings
 }
 
 /// At SIGHUP: certificates and the log level anew. What cannot be read leaves the old in place.
-async fn reload_on_hangup(mut requests: ReloadRequests, logs: logs::Handle, config: Vec<PathBuf>, tls: Vec<ServerTls>) {
+async fn reload_on_hangup(
+    mut requests: ReloadRequests,
+    logs: logs::Handle,
+    config: Vec<PathBuf>,
+    tls: Vec<ServerTls>,
+) {
     loop {
         requests.next().await;
         tracing::info!("reload triggered");
@@ -174,7 +191,9 @@ async fn reload_on_hangup(mut requests: ReloadRequests, logs: logs::Handle, conf
                     logs.set_level(level);
                 }
             }
-            Err(problems) => tracing::error!(%problems, "the configuration could not be reloaded; the old one stays"),
+            Err(problems) => {
+                tracing::error!(%problems, "the configuration could not be reloaded; the old one stays")
+            }
         }
     }
 }

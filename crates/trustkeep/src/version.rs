@@ -12,8 +12,13 @@ pub(crate) fn vault() -> String {
 }
 
 /// The text of `trustkeep --version`, after the program's name.
-pub(crate) const TRUSTKEEP: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " (", env!("TRUSTKEEP_COMMIT"), "), built ", env!("TRUSTKEEP_BUILD_TIME"));
+pub(crate) const TRUSTKEEP: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("TRUSTKEEP_COMMIT"),
+    "), built ",
+    env!("TRUSTKEEP_BUILD_TIME")
+);
 
 #[cfg(test)]
 mod tests {

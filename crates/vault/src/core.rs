@@ -11,6 +11,8 @@ pub mod mount;
 pub mod path_store;
 mod policy_store;
 pub mod seal;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod token_store;
 mod view;
@@ -104,7 +106,12 @@ impl Core {
     ///
     /// # Errors
     /// None in practice: the table's definition is constant.
-    pub fn new(store: SharedStore, settings: CoreSettings, random: Arc<dyn Random>, clock: SharedClock) -> Result<Self> {
+    pub fn new(
+        store: SharedStore,
+        settings: CoreSettings,
+        random: Arc<dyn Random>,
+        clock: SharedClock,
+    ) -> Result<Self> {
         let paths = Arc::new(PathStore::new(store, entry_table()?));
         Ok(Core {
             settings,
@@ -357,13 +364,21 @@ impl Unsealed {
 
     /// The mounts of a table, for `sys/mounts` and `sys/auth`.
     pub fn describe_mounts(&self, table: MountTable) -> serde_json::Map<String, serde_json::Value> {
-        self.mounts().of(table).iter().map(|mount| (mount.entry.path.clone(), mount.entry.describe())).collect()
+        self.mounts()
+            .of(table)
+            .iter()
+            .map(|mount| (mount.entry.path.clone(), mount.entry.describe()))
+            .collect()
     }
 }
 
 fn new_cluster(name: &str, random: &dyn Random) -> Cluster {
     let id = random::uuid(random).to_string();
-    let name = if name.is_empty() { format!("vault-cluster-{}", hex::encode(random::array::<4>(random))) } else { name.into() };
+    let name = if name.is_empty() {
+        format!("vault-cluster-{}", hex::encode(random::array::<4>(random)))
+    } else {
+        name.into()
+    };
     Cluster { name, id }
 }
 

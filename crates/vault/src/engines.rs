@@ -4,14 +4,14 @@ pub mod cubbyhole;
 pub mod kv_v1;
 pub mod kv_v2;
 pub mod system;
-pub mod upgrading;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub mod upgrading;
 
+use crate::Result;
 use crate::core::View;
 use crate::request::Request;
 use crate::response::Response;
-use crate::Result;
 
 /// A secrets engine or auth method behind a mount.
 ///

@@ -61,7 +61,13 @@ impl Policy {
 
     /// The policy that may do everything.
     pub fn root() -> Self {
-        Self { name: ROOT.to_owned(), text: String::new(), root: true, rules: Vec::new(), warnings: Vec::new() }
+        Self {
+            name: ROOT.to_owned(),
+            text: String::new(),
+            root: true,
+            rules: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// In lower case.
@@ -97,7 +103,10 @@ impl Policy {
 /// Without its text.
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").field("name", &self.name).field("rules", &self.rules.len()).finish_non_exhaustive()
+        f.debug_struct("Policy")
+            .field("name", &self.name)
+            .field("rules", &self.rules.len())
+            .finish_non_exhaustive()
     }
 }
 

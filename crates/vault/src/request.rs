@@ -197,7 +197,9 @@ impl Request {
 }
 
 fn wrong_type(field: &str, expected: &str) -> crate::Error {
-    crate::Error::invalid(format!("Field validation failed: error converting input for field \"{field}\": expected a {expected}"))
+    crate::Error::invalid(format!(
+        "Field validation failed: error converting input for field \"{field}\": expected a {expected}"
+    ))
 }
 
 /// Seconds from a number or from text as Go's `time.ParseDuration` takes it, plus `d` for days.

@@ -23,7 +23,10 @@ impl Service {
     ///
     /// # Errors
     /// The first port that cannot be had, with what to do.
-    pub async fn bind(core: Arc<Core>, wanted: Vec<(ListenSettings, EdgeSettings)>) -> Result<Self, BindError> {
+    pub async fn bind(
+        core: Arc<Core>,
+        wanted: Vec<(ListenSettings, EdgeSettings)>,
+    ) -> Result<Self, BindError> {
         let mut listeners = Vec::with_capacity(wanted.len());
         for (settings, edge) in wanted {
             let listener = Listener::bind(settings.with_refusals(refusal)).await?;

@@ -30,8 +30,8 @@ impl DevKeys {
                 path.display()
             )
         })?;
-        let document: Value =
-            serde_json::from_slice(bytes.expose()).with_context(|| format!("{} is damaged", path.display()))?;
+        let document: Value = serde_json::from_slice(bytes.expose())
+            .with_context(|| format!("{} is damaged", path.display()))?;
         let text = |key: &str| {
             let text = document.get(key).and_then(Value::as_str);
             text.map(SecretString::from).with_context(|| format!("{} has no {key:?}", path.display()))

@@ -65,21 +65,34 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             let at = format!("sys/audit/{}", path::clean(&path));
             let request = Request::new(Method::PUT, &at)
                 .body(json!({"type": kind, "description": description, "options": options, "local": local}));
-            session.client.json(request).await.map_err(|error| error.during("Error enabling audit device"))?;
+            session
+                .client
+                .json(request)
+                .await
+                .map_err(|error| error.during("Error enabling audit device"))?;
             session.screen.line(&format!("Success! Enabled the {kind} audit device at: {path}"))
         }
         Command::Disable { path } => {
             let path = path::mount(&path);
             let at = format!("sys/audit/{}", path::clean(&path));
             let request = Request::new(Method::DELETE, &at);
-            session.client.json(request).await.map_err(|error| error.during("Error disabling audit device"))?;
+            session
+                .client
+                .json(request)
+                .await
+                .map_err(|error| error.during("Error disabling audit device"))?;
             session.screen.line(&format!("Success! Disabled audit device (if it was enabled) at: {path}"))
         }
         Command::List { detailed } => {
             let request = Request::new(Method::GET, "sys/audit");
-            let devices = session.data(request).await.map_err(|error| error.during("Error listing audits"))?;
-            let mut devices: Vec<(String, Value)> =
-                devices.as_object().into_iter().flatten().map(|(path, device)| (path.clone(), device.clone())).collect();
+            let devices =
+                session.data(request).await.map_err(|error| error.during("Error listing audits"))?;
+            let mut devices: Vec<(String, Value)> = devices
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(path, device)| (path.clone(), device.clone()))
+                .collect();
             devices.retain(|(_, device)| device.get("type").is_some());
             devices.sort_unstable_by(|one, other| one.0.cmp(&other.0));
             if !session.screen.is_table() {

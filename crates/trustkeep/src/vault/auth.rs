@@ -99,7 +99,11 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             let path = path::mount(&path);
             let at = format!("sys/auth/{}", path::clean(&path));
             let doing = format!("Error disabling auth method at {path}");
-            session.client.json(Request::new(Method::DELETE, &at)).await.map_err(|error| error.during(doing))?;
+            session
+                .client
+                .json(Request::new(Method::DELETE, &at))
+                .await
+                .map_err(|error| error.during(doing))?;
             session.screen.line(&format!("Success! Disabled the auth method (if it existed) at: {path}"))
         }
         Command::List { detailed } => {

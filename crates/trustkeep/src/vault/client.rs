@@ -101,7 +101,11 @@ impl Client {
     }
 
     /// Reads `path`. `None`: nothing there.
-    pub(crate) async fn read(&self, path: &str, query: Vec<(String, String)>) -> Result<Option<Secret>, Error> {
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        query: Vec<(String, String)>,
+    ) -> Result<Option<Secret>, Error> {
         self.secret(Request::new(Method::GET, path).query(query)).await
     }
 
@@ -124,7 +128,11 @@ impl Client {
     }
 
     /// Deletes `path`.
-    pub(crate) async fn delete(&self, path: &str, query: Vec<(String, String)>) -> Result<Option<Secret>, Error> {
+    pub(crate) async fn delete(
+        &self,
+        path: &str,
+        query: Vec<(String, String)>,
+    ) -> Result<Option<Secret>, Error> {
         self.secret(Request::new(Method::DELETE, path).query(query)).await
     }
 
@@ -165,7 +173,8 @@ impl Client {
         let body = match &request.body {
             None => None,
             Some(body) => Some(Zeroizing::new(
-                serde_json::to_vec(body).map_err(|error| Error::Usage(format!("cannot write JSON: {error}")))?,
+                serde_json::to_vec(body)
+                    .map_err(|error| Error::Usage(format!("cannot write JSON: {error}")))?,
             )),
         };
         if self.settings.curl && !request.preparatory {
@@ -201,7 +210,9 @@ impl Client {
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| Error::Usage("-header: the name cannot be the name of a header".to_owned()))?;
             let mut value = HeaderValue::from_str(value).map_err(|_| {
-                Error::Usage(format!("the value for the header {name} contains characters that no header can carry"))
+                Error::Usage(format!(
+                    "the value for the header {name} contains characters that no header can carry"
+                ))
             })?;
             value.set_sensitive(secret);
             headers.append(name, value);
@@ -260,8 +271,12 @@ impl Client {
         if method != Method::GET {
             words.push(format!("-X {method}"));
         }
-        let files =
-            [("--cacert", &tls.ca_cert), ("--capath", &tls.ca_path), ("--cert", &tls.client_cert), ("--key", &tls.client_key)];
+        let files = [
+            ("--cacert", &tls.ca_cert),
+            ("--capath", &tls.ca_path),
+            ("--cert", &tls.client_cert),
+            ("--key", &tls.client_key),
+        ];
         for (flag, path) in files {
             if let Some(path) = path {
                 words.push(format!("{flag} {}", quoted(&path.display().to_string())));
@@ -276,7 +291,10 @@ impl Client {
                 // The token itself stays out of shell histories.
                 words.push("-H \"X-Vault-Token: $(vault print token)\"".to_owned());
             } else {
-                words.push(format!("-H {}", quoted(&format!("{name}: {}", value.to_str().unwrap_or_default()))));
+                words.push(format!(
+                    "-H {}",
+                    quoted(&format!("{name}: {}", value.to_str().unwrap_or_default()))
+                ));
             }
         }
         if let Some(body) = body {
@@ -303,7 +321,11 @@ impl Sent {
     fn refusal(&self) -> Error {
         let errors = serde_json::from_slice::<Value>(&self.answer.body).ok().and_then(|body| {
             let list = body.get("errors")?.as_array()?.clone();
-            Some(list.iter().map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned)).collect())
+            Some(
+                list.iter()
+                    .map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned))
+                    .collect(),
+            )
         });
         let raw = match &errors {
             Some(_) => None,

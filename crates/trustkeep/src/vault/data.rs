@@ -13,7 +13,8 @@ pub(crate) fn parse(arguments: &[String], non_interactive: bool) -> Result<Map<S
     let mut standard_input = StandardInput { non_interactive, used: false };
     let mut data = Map::new();
     for (index, argument) in arguments.iter().enumerate() {
-        let problem = |what: &str| Error::Usage(format!("Failed to parse K=V data: argument {}: {what}", index + 1));
+        let problem =
+            |what: &str| Error::Usage(format!("Failed to parse K=V data: argument {}: {what}", index + 1));
         match argument.split_once('=') {
             Some((key, value)) => {
                 let value = if value == "-" {
@@ -96,7 +97,9 @@ struct StandardInput {
 impl StandardInput {
     fn take(&mut self) -> Result<String, Error> {
         if std::mem::replace(&mut self.used, true) {
-            return Err(Error::Usage("Failed to parse K=V data: standard input can be used only once".to_owned()));
+            return Err(Error::Usage(
+                "Failed to parse K=V data: standard input can be used only once".to_owned(),
+            ));
         }
         Ok(input::standard_input(self.non_interactive)?.to_string())
     }

@@ -60,9 +60,9 @@ impl std::str::FromStr for GoDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text)
-            .map(|nanoseconds| Self { nanoseconds })
-            .ok_or_else(|| "not a duration: write seconds, or numbers with units as in 90s, 5m, 1h30m".to_owned())
+        parse(text).map(|nanoseconds| Self { nanoseconds }).ok_or_else(|| {
+            "not a duration: write seconds, or numbers with units as in 90s, 5m, 1h30m".to_owned()
+        })
     }
 }
 
@@ -160,7 +160,11 @@ mod tests {
         ];
         for (text, long, short) in cases {
             let duration: GoDuration = text.parse().unwrap();
-            assert_eq!((duration.to_string().as_str(), duration.human().as_str()), (long, short), "for {text}");
+            assert_eq!(
+                (duration.to_string().as_str(), duration.human().as_str()),
+                (long, short),
+                "for {text}"
+            );
         }
     }
 

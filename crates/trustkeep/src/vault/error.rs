@@ -58,7 +58,9 @@ impl Error {
     /// Adds what was being done, unless this is no failure.
     pub(crate) fn during(self, doing: impl Into<String>) -> Self {
         match self {
-            Error::Refused(_) | Error::Unreachable(_) => Error::While { doing: doing.into(), source: Box::new(self) },
+            Error::Refused(_) | Error::Unreachable(_) => {
+                Error::While { doing: doing.into(), source: Box::new(self) }
+            }
             other => other,
         }
     }
@@ -141,8 +143,11 @@ mod tests {
 
     #[test]
     fn a_body_in_another_form_is_shown_as_it_came() {
-        let error =
-            Refusal { raw: Some("<html>gateway</html>\n".into()), namespace: Some("team/".into()), ..refusal() };
+        let error = Refusal {
+            raw: Some("<html>gateway</html>\n".into()),
+            namespace: Some("team/".into()),
+            ..refusal()
+        };
         let text = error.to_string();
         assert!(text.ends_with("Code: 403. Raw Message:\n\n<html>gateway</html>"), "{text}");
         assert!(text.contains("\n\nNamespace: team/\nURL: GET"), "{text}");

@@ -8,7 +8,8 @@
 ///
 /// If it is not HCL; the message says where.
 pub(crate) fn format(text: &str) -> Result<String, String> {
-    let before: hcl_edit::structure::Body = text.parse().map_err(|error: hcl_edit::parser::Error| error.to_string())?;
+    let before: hcl_edit::structure::Body =
+        text.parse().map_err(|error: hcl_edit::parser::Error| error.to_string())?;
     drop(before);
     let mut scanner = Scanner::default();
     let mut lines: Vec<Line> = text.lines().map(|line| scanner.line(line)).collect();
@@ -29,8 +30,16 @@ enum Line {
     /// Inside a heredoc or a comment of several lines: as it is.
     Verbatim(String),
     /// `name = value` that begins and ends on this line.
-    Attribute { indent: usize, name: String, value: String, width: usize },
-    Other { indent: usize, text: String },
+    Attribute {
+        indent: usize,
+        name: String,
+        value: String,
+        width: usize,
+    },
+    Other {
+        indent: usize,
+        text: String,
+    },
 }
 
 impl Line {
@@ -38,7 +47,9 @@ impl Line {
         let indented = |indent: usize, text: &str| format!("{:1$}{text}", "", indent * 2);
         match self {
             Line::Verbatim(text) => text,
-            Line::Attribute { indent, name, value, width } => indented(indent, &format!("{name:width$} = {value}")),
+            Line::Attribute { indent, name, value, width } => {
+                indented(indent, &format!("{name:width$} = {value}"))
+            }
             Line::Other { text, .. } if text.is_empty() => String::new(),
             Line::Other { indent, text } => indented(indent, &text),
         }
@@ -102,7 +113,10 @@ impl Scanner {
         let indent = self.depth.saturating_sub(brackets.leading);
         self.depth = (self.depth + brackets.opened).saturating_sub(brackets.closed);
         let balanced = brackets.opened == brackets.closed && self.heredoc.is_none() && !self.in_comment;
-        match brackets.assignment.and_then(|at| Some((text.get(..at)?.trim_end(), text.get(at + 1..)?.trim_start()))) {
+        match brackets
+            .assignment
+            .and_then(|at| Some((text.get(..at)?.trim_end(), text.get(at + 1..)?.trim_start())))
+        {
             Some((name, value)) if balanced => {
                 Line::Attribute { indent, name: name.to_owned(), value: value.to_owned(), width: 0 }
             }
@@ -132,7 +146,10 @@ impl Scanner {
                 ('/', Some('*')) => {
                     let rest = text.get(at + 2..).unwrap_or_default();
                     match rest.find("*/") {
-                        Some(end) => while characters.next_if(|(position, _)| *position < at + 2 + end + 2).is_some() {},
+                        Some(end) => {
+                            while characters.next_if(|(position, _)| *position < at + 2 + end + 2).is_some() {
+                            }
+                        }
                         None => {
                             self.in_comment = true;
                             break;
@@ -155,7 +172,9 @@ impl Scanner {
                     }
                 }
                 ('=', Some('=' | '>')) | ('!' | '<' | '>', Some('=')) => drop(characters.next()),
-                ('=', _) if found.opened == found.closed && found.assignment.is_none() => found.assignment = Some(at),
+                ('=', _) if found.opened == found.closed && found.assignment.is_none() => {
+                    found.assignment = Some(at)
+                }
                 _ => {}
             }
             leading &= character.is_whitespace();

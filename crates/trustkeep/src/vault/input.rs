@@ -19,7 +19,8 @@ pub(crate) fn standard_input(non_interactive: bool) -> Result<Zeroizing<String>,
 
 /// The text of a file.
 pub(crate) fn file(path: &str) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| Error::Usage(format!("cannot read the file {path}: {error}")))
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::Usage(format!("cannot read the file {path}: {error}")))
 }
 
 /// Asks on the terminal without echo; from a pipe, takes the first line.

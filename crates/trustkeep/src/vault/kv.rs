@@ -81,7 +81,8 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         Command::Metadata(args) => metadata::run(session, args).await,
         Command::EnableVersioning { path } => {
             let path = path::mount(&path);
-            let body: Map<String, Value> = json!({"options": {"version": "2"}}).as_object().cloned().unwrap_or_default();
+            let body: Map<String, Value> =
+                json!({"options": {"version": "2"}}).as_object().cloned().unwrap_or_default();
             secrets::tune(session, &path, body).await?;
             session.screen.line(&format!("Success! Tuned the secrets engine at: {path}"))
         }
@@ -94,7 +95,8 @@ async fn list(session: &Session, mount: &Mount, path: Option<&str>) -> Result<Ex
     }
     let target = Target::find(session, mount, path.unwrap_or_default()).await?;
     let at = target.at("metadata");
-    let secret = session.client.list(&at).await.map_err(|error| error.during(format!("Error listing {at}")))?;
+    let secret =
+        session.client.list(&at).await.map_err(|error| error.during(format!("Error listing {at}")))?;
     session.listed(secret.as_ref(), &at)
 }
 
@@ -137,7 +139,9 @@ fn numbers(versions: &[String]) -> Result<Vec<u64>, Error> {
         .map(str::trim)
         .filter(|version| !version.is_empty())
         .map(|version| {
-            version.parse().map_err(|_| Error::Usage(format!("-versions: \"{version}\" is not the number of a version")))
+            version
+                .parse()
+                .map_err(|_| Error::Usage(format!("-versions: \"{version}\" is not the number of a version")))
         })
         .collect()
 }

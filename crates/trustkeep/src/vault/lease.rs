@@ -79,11 +79,19 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
                 .map_err(|error| error.during(format!("Error renewing {id}")))?;
             session.wrote(secret.as_ref(), "sys/leases/renew")
         }
-        Command::Revoke { force, prefix, sync, id } => revoke(session, path::clean(&id), force, prefix, sync).await,
+        Command::Revoke { force, prefix, sync, id } => {
+            revoke(session, path::clean(&id), force, prefix, sync).await
+        }
     }
 }
 
-async fn revoke(session: &Session, id: &str, force: bool, prefix: bool, sync: bool) -> Result<ExitCode, Error> {
+async fn revoke(
+    session: &Session,
+    id: &str,
+    force: bool,
+    prefix: bool,
+    sync: bool,
+) -> Result<ExitCode, Error> {
     let (at, body, doing, done) = match (force, prefix) {
         (true, false) => {
             return Err(Error::Usage("Specifying -force requires also specifying -prefix".to_owned()));
@@ -113,6 +121,10 @@ async fn revoke(session: &Session, id: &str, force: bool, prefix: bool, sync: bo
             sync.then(|| format!("Success! Revoked lease: {id}")),
         ),
     };
-    session.client.json(Request::new(Method::PUT, &at).body(body)).await.map_err(|error| error.during(doing))?;
+    session
+        .client
+        .json(Request::new(Method::PUT, &at).body(body))
+        .await
+        .map_err(|error| error.during(doing))?;
     session.screen.line(done.as_deref().unwrap_or("All revocation operations queued successfully!"))
 }

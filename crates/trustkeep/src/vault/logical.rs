@@ -104,15 +104,19 @@ pub(crate) async fn patch(session: &Session, args: Write) -> Result<ExitCode, Er
 
 pub(crate) async fn list(session: &Session, args: List) -> Result<ExitCode, Error> {
     let path = path::clean(&args.path);
-    let secret = session.client.list(path).await.map_err(|error| error.during(format!("Error listing {path}")))?;
+    let secret =
+        session.client.list(path).await.map_err(|error| error.during(format!("Error listing {path}")))?;
     session.listed(secret.as_ref(), path)
 }
 
 pub(crate) async fn delete(session: &Session, args: Delete) -> Result<ExitCode, Error> {
     let path = path::clean(&args.path);
     let query = parameters(data::parse(&args.data, session.non_interactive)?);
-    let secret =
-        session.client.delete(path, query).await.map_err(|error| error.during(format!("Error deleting {path}")))?;
+    let secret = session
+        .client
+        .delete(path, query)
+        .await
+        .map_err(|error| error.during(format!("Error deleting {path}")))?;
     session.deleted(secret.as_ref(), path)
 }
 

@@ -85,9 +85,13 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         }
         (true, false) => return session.screen.secret(&secret),
     };
-    let token = secret.field("token").and_then(|token| token.as_str().map(str::to_owned)).ok_or_else(|| {
-        Error::Nothing("Vault returned a secret, but the secret has no authentication information attached".to_owned())
-    })?;
+    let token =
+        secret.field("token").and_then(|token| token.as_str().map(str::to_owned)).ok_or_else(|| {
+            Error::Nothing(
+                "Vault returned a secret, but the secret has no authentication information attached"
+                    .to_owned(),
+            )
+        })?;
     if keep {
         store(session, &token, &secret)?;
     } else if !args.token_only {
@@ -115,7 +119,9 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
 fn store(session: &Session, token: &str, secret: &Secret) -> Result<(), Error> {
     let environment = |name: &str| std::env::var(name).ok();
     if let Err(error) = token_file::store(token, &environment) {
-        session.screen.warn("Authentication was successful, but the token was not stored. It is shown below.\n");
+        session
+            .screen
+            .warn("Authentication was successful, but the token was not stored. It is shown below.\n");
         session.screen.secret(secret)?;
         return Err(error);
     }
@@ -197,6 +203,7 @@ async fn opened(session: &Session, wrapped: &Secret) -> Result<Secret, Error> {
     let token = wrapped.field("wrapping_token");
     let token = token.as_ref().and_then(Value::as_str).unwrap_or_default();
     let request = Request::new(Method::PUT, "sys/wrapping/unwrap").token(token).preparatory();
-    let opened = session.client.secret(request).await.map_err(|error| error.during("Error extracting token"))?;
+    let opened =
+        session.client.secret(request).await.map_err(|error| error.during("Error extracting token"))?;
     opened.ok_or_else(|| Error::Nothing("Vault returned an empty secret".to_owned()))
 }

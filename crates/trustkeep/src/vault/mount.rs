@@ -63,7 +63,9 @@ impl Tuning {
     /// The settings that were given, for the `config` of a new mount.
     pub(super) fn config(&self) -> Map<String, Value> {
         let mut config = Map::new();
-        for (name, ttl) in [("default_lease_ttl", self.default_lease_ttl), ("max_lease_ttl", self.max_lease_ttl)] {
+        for (name, ttl) in
+            [("default_lease_ttl", self.default_lease_ttl), ("max_lease_ttl", self.max_lease_ttl)]
+        {
             if let Some(ttl) = ttl {
                 config.insert(name.to_owned(), ttl.to_setting().into());
             }
@@ -76,7 +78,8 @@ impl Tuning {
         ];
         for (name, list) in lists {
             if !list.is_empty() {
-                let items: Vec<&str> = list.iter().flat_map(|items| items.split(',')).map(str::trim).collect();
+                let items: Vec<&str> =
+                    list.iter().flat_map(|items| items.split(',')).map(str::trim).collect();
                 config.insert(name.to_owned(), items.into());
             }
         }
@@ -135,7 +138,11 @@ pub(super) fn list(mounts: &Value, simple: &[(&str, &str)], detailed: bool, of_a
     if detailed {
         columns = vec![("Path", ""), ("Plugin", "type"), ("Accessor", "accessor")];
         columns.extend([("Default TTL", "default_lease_ttl"), ("Max TTL", "max_lease_ttl")]);
-        columns.push(if of_auth { ("Token Type", "token_type") } else { ("Force No Cache", "force_no_cache") });
+        columns.push(if of_auth {
+            ("Token Type", "token_type")
+        } else {
+            ("Force No Cache", "force_no_cache")
+        });
         columns.extend([
             ("Replication", "replication"),
             ("Seal Wrap", "seal_wrap"),
@@ -189,7 +196,9 @@ fn cell(path: &str, mount: &Value, key: &str) -> String {
             }
         }
         "token_type" => config.and_then(|config| config.get(key)).map(table::plain).unwrap_or_default(),
-        "force_no_cache" => config.and_then(|config| config.get(key)).map_or("false".to_owned(), table::plain),
+        "force_no_cache" => {
+            config.and_then(|config| config.get(key)).map_or("false".to_owned(), table::plain)
+        }
         "options" => match mount.get(key) {
             None | Some(Value::Null) => "map[]".to_owned(),
             Some(options) => table::plain(&sorted(options)),

@@ -26,8 +26,10 @@ enum Command {
     /// Initialise a new vault: makes its keys and the first root token
     Init(init::Args),
     /// Give one key share to a sealed vault; with enough of them it opens
-    #[command(after_help = "Examples:\n  vault operator unseal            asks for a share, without echo\n  \
-        vault operator unseal -reset     forget the shares given so far")]
+    #[command(
+        after_help = "Examples:\n  vault operator unseal            asks for a share, without echo\n  \
+        vault operator unseal -reset     forget the shares given so far"
+    )]
     Unseal {
         /// Forget the shares given so far
         #[arg(long)]
@@ -83,7 +85,12 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     }
 }
 
-async fn unseal(session: &Session, reset: bool, migrate: bool, key: Option<String>) -> Result<ExitCode, Error> {
+async fn unseal(
+    session: &Session,
+    reset: bool,
+    migrate: bool,
+    key: Option<String>,
+) -> Result<ExitCode, Error> {
     let body = if reset {
         json!({"reset": true})
     } else {

@@ -12,7 +12,8 @@ pub(crate) fn mount(path: &str) -> String {
 
 /// The parts with single slashes between them, empty parts left out.
 pub(crate) fn join(parts: &[&str]) -> String {
-    let segments: Vec<&str> = parts.iter().flat_map(|part| part.split('/')).filter(|part| !part.is_empty()).collect();
+    let segments: Vec<&str> =
+        parts.iter().flat_map(|part| part.split('/')).filter(|part| !part.is_empty()).collect();
     segments.join("/")
 }
 

@@ -23,7 +23,9 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     let request = Request::new(Method::GET, path).query(vec![("help".to_owned(), "1".to_owned())]);
     let help = session.data(request).await.map_err(|error| {
         if error.to_string().contains("Vault is sealed") {
-            return Error::Nothing("Error: Vault is sealed. Help needs mounted engines: unseal it first.".to_owned());
+            return Error::Nothing(
+                "Error: Vault is sealed. Help needs mounted engines: unseal it first.".to_owned(),
+            );
         }
         error.during("Error retrieving help")
     })?;

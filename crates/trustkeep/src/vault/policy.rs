@@ -88,8 +88,13 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             let query = vec![("list".to_owned(), "true".to_owned())];
             let request = Request::new(Method::GET, "sys/policies/acl").query(query);
             let data = session.data(request).await.map_err(|error| error.during("Error listing policies"))?;
-            let names: Vec<&str> =
-                data.get("keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let names: Vec<&str> = data
+                .get("keys")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             if session.screen.is_table() {
                 session.screen.line(&names.join("\n"))
             } else {
@@ -100,13 +105,17 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             let name = name.trim().to_lowercase();
             let at = format!("sys/policies/acl/{name}");
             let doing = format!("Error deleting {name}");
-            session.client.json(Request::new(Method::DELETE, &at)).await.map_err(|error| error.during(doing))?;
+            session
+                .client
+                .json(Request::new(Method::DELETE, &at))
+                .await
+                .map_err(|error| error.during(doing))?;
             session.screen.line(&format!("Success! Deleted policy: {name}"))
         }
         Command::Fmt { file } => {
             let text = input::file(&file)?;
-            let formatted =
-                hcl::format(&text).map_err(|error| Error::Usage(format!("{file} is not valid HCL: {error}")))?;
+            let formatted = hcl::format(&text)
+                .map_err(|error| Error::Usage(format!("{file} is not valid HCL: {error}")))?;
             if formatted != text {
                 std::fs::write(&file, formatted)
                     .map_err(|error| Error::Usage(format!("cannot write {file}: {error}")))?;

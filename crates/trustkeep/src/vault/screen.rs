@@ -38,11 +38,15 @@ impl Screen {
     /// # Errors
     ///
     /// If the variable names no form.
-    pub(crate) fn new(options: &Options, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        options: &Options,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let format = match (options.format, environment("VAULT_FORMAT").filter(|text| !text.is_empty())) {
             (Some(format), _) => format,
-            (None, Some(text)) => <Format as clap::ValueEnum>::from_str(&text, true)
-                .map_err(|_| Error::Usage("VAULT_FORMAT must be table, json, yaml, pretty or raw".to_owned()))?,
+            (None, Some(text)) => <Format as clap::ValueEnum>::from_str(&text, true).map_err(|_| {
+                Error::Usage("VAULT_FORMAT must be table, json, yaml, pretty or raw".to_owned())
+            })?,
             (None, None) => Format::Table,
         };
         Ok(Self { format, field: options.field.clone() })
@@ -104,7 +108,11 @@ impl Screen {
 
     /// Prints an object: as a table, or in the order of its keys as they are.
     pub(crate) fn object(&self, map: &Map<String, Value>) -> Result<ExitCode, Error> {
-        if self.is_table() { self.block(table::object(map)) } else { self.structured(&Value::Object(map.clone())) }
+        if self.is_table() {
+            self.block(table::object(map))
+        } else {
+            self.structured(&Value::Object(map.clone()))
+        }
     }
 
     /// Prints a value as JSON or YAML.
@@ -117,8 +125,9 @@ impl Screen {
 
     /// Prints one value alone, with a line end only for a terminal: pipes get exactly the value.
     pub(crate) fn field_value(&self, value: Option<&Value>, name: &str, of: &str) -> Result<ExitCode, Error> {
-        let value =
-            value.filter(|value| !value.is_null()).ok_or_else(|| Error::Usage(format!("Field \"{name}\" not present in {of}")))?;
+        let value = value
+            .filter(|value| !value.is_null())
+            .ok_or_else(|| Error::Usage(format!("Field \"{name}\" not present in {of}")))?;
         let text = match self.format {
             Format::Json | Format::Yaml => render(value, self.format)?,
             _ => table::plain(value),
@@ -161,7 +170,9 @@ impl Screen {
 
 /// JSON with two spaces of indentation, or YAML with sorted keys; no line end.
 fn render(value: &Value, format: Format) -> Result<String, Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::Usage(format!("cannot write the output in this form: {error}"));
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::Usage(format!("cannot write the output in this form: {error}"))
+    };
     match format {
         Format::Yaml => serde_saphyr::to_string(&sorted(value))
             .map(|text| text.trim_end().to_owned())

@@ -104,7 +104,8 @@ impl Secret {
 
     /// The value `-field=NAME` means.
     pub(crate) fn field(&self, name: &str) -> Option<Value> {
-        let from = |part: &Map<String, Value>, key: &str| part.get(key).filter(|value| !value.is_null()).cloned();
+        let from =
+            |part: &Map<String, Value>, key: &str| part.get(key).filter(|value| !value.is_null()).cloned();
         if let Some(auth) = self.auth() {
             let key = match name {
                 "token" => Some("client_token"),
@@ -118,7 +119,10 @@ impl Secret {
                 return from(auth, key);
             }
             if let Some(key) = name.strip_prefix("token_meta_") {
-                return auth.get("metadata").and_then(Value::as_object).and_then(|metadata| from(metadata, key));
+                return auth
+                    .get("metadata")
+                    .and_then(Value::as_object)
+                    .and_then(|metadata| from(metadata, key));
             }
         }
         if let Some(wrap) = self.wrap_info() {
@@ -159,7 +163,8 @@ const AUTH_ORDER: [&str; 11] = [
     "mfa_requirement",
 ];
 
-const WRAP_ORDER: [&str; 6] = ["token", "accessor", "ttl", "creation_time", "creation_path", "wrapped_accessor"];
+const WRAP_ORDER: [&str; 6] =
+    ["token", "accessor", "ttl", "creation_time", "creation_path", "wrapped_accessor"];
 
 /// The known fields of `part` in `order`.
 fn in_order(part: &Map<String, Value>, order: &[&str]) -> Value {

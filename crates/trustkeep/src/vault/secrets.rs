@@ -80,14 +80,21 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
                 config.insert("force_no_cache".to_owned(), true.into());
             }
             let body = tuning.creation(kind, &making, config);
-            send(session, Method::POST, &format!("sys/mounts/{}", path::clean(&path)), Some(body), "Error enabling")
-                .await?;
+            send(
+                session,
+                Method::POST,
+                &format!("sys/mounts/{}", path::clean(&path)),
+                Some(body),
+                "Error enabling",
+            )
+            .await?;
             session.screen.line(&format!("Success! Enabled the {kind} secrets engine at: {path}"))
         }
         Command::Disable { path } => {
             let path = path::mount(&path);
             let doing = format!("Error disabling secrets engine at {path}");
-            send(session, Method::DELETE, &format!("sys/mounts/{}", path::clean(&path)), None, &doing).await?;
+            send(session, Method::DELETE, &format!("sys/mounts/{}", path::clean(&path)), None, &doing)
+                .await?;
             session.screen.line(&format!("Success! Disabled the secrets engine (if it existed) at: {path}"))
         }
         Command::List { detailed } => {
@@ -119,7 +126,13 @@ pub(super) async fn tune(session: &Session, path: &str, body: Map<String, Value>
     send(session, Method::POST, &at, Some(Value::Object(body)), &doing).await
 }
 
-async fn send(session: &Session, method: Method, path: &str, body: Option<Value>, doing: &str) -> Result<(), Error> {
+async fn send(
+    session: &Session,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    doing: &str,
+) -> Result<(), Error> {
     let request = Request::new(method, path);
     let request = match body {
         Some(body) => request.body(body),
@@ -138,10 +151,9 @@ async fn relocate(session: &Session, from: &str, to: &str) -> Result<ExitCode, E
     session.screen.line(&format!("Started moving secrets engine {from} to {to}, with migration ID {id}"))?;
     let status_path = format!("sys/remount/status/{id}");
     loop {
-        let state = session
-            .data(Request::new(Method::GET, &status_path))
-            .await
-            .map_err(|error| error.during(format!("Error checking migration status of secrets engine {from} to {to}")))?;
+        let state = session.data(Request::new(Method::GET, &status_path)).await.map_err(|error| {
+            error.during(format!("Error checking migration status of secrets engine {from} to {to}"))
+        })?;
         let status = state.pointer("/migration_info/status").and_then(Value::as_str).unwrap_or_default();
         match status {
             "success" => {

@@ -21,7 +21,10 @@ pub(crate) struct Session {
 
 impl Session {
     /// Prepares a run; nothing is sent.
-    pub(crate) fn open(options: &Options, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        options: &Options,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let screen = Screen::new(options, environment)?;
         let client = Client::new(Settings::resolve(options, environment)?)?;
         Ok(Self { client, screen, non_interactive: options.non_interactive })

@@ -60,10 +60,14 @@ impl Settings {
     /// # Errors
     ///
     /// Names the flag or variable whose value cannot be used.
-    pub(crate) fn resolve(options: &Options, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(crate) fn resolve(
+        options: &Options,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
         let either = |flag: &Option<String>, name: &str| flag.clone().or_else(|| variable(name));
-        let file = |flag: &Option<PathBuf>, name: &str| flag.clone().or_else(|| variable(name).map(PathBuf::from));
+        let file =
+            |flag: &Option<PathBuf>, name: &str| flag.clone().or_else(|| variable(name).map(PathBuf::from));
 
         let address = either(&options.agent_address, "VAULT_AGENT_ADDR")
             .or_else(|| either(&options.address, "VAULT_ADDR"))
@@ -72,7 +76,9 @@ impl Settings {
         let (url, socket) = place(&address)?;
 
         let wrap_ttl = match either(&options.wrap_ttl, "VAULT_WRAP_TTL") {
-            Some(text) => Some(duration("-wrap-ttl", &text)?).filter(|ttl| *ttl != GoDuration::from_seconds(0)),
+            Some(text) => {
+                Some(duration("-wrap-ttl", &text)?).filter(|ttl| *ttl != GoDuration::from_seconds(0))
+            }
             None => None,
         };
         let timeout = match variable("VAULT_CLIENT_TIMEOUT") {
@@ -80,9 +86,9 @@ impl Settings {
             None => DEFAULT_TIMEOUT,
         };
         let retries = match variable("VAULT_MAX_RETRIES") {
-            Some(text) => text
-                .parse()
-                .map_err(|_| Error::Usage("VAULT_MAX_RETRIES must be a whole number, 0 or more".to_owned()))?,
+            Some(text) => text.parse().map_err(|_| {
+                Error::Usage("VAULT_MAX_RETRIES must be a whole number, 0 or more".to_owned())
+            })?,
             None => DEFAULT_RETRIES,
         };
         let switch = |flag: bool, name: &str| -> Result<bool, Error> {
@@ -115,7 +121,8 @@ impl Settings {
             url,
             socket,
             token,
-            namespace: either(&options.namespace, "VAULT_NAMESPACE").map(|path| format!("{}/", path.trim_matches('/'))),
+            namespace: either(&options.namespace, "VAULT_NAMESPACE")
+                .map(|path| format!("{}/", path.trim_matches('/'))),
             tls: Tls {
                 ca_cert: file(&options.ca_cert, "VAULT_CACERT"),
                 ca_bytes: variable("VAULT_CACERT_BYTES"),
@@ -168,8 +175,9 @@ mod tests {
     fn resolve(options: &Options, variables: &[(&str, &str)]) -> Result<Settings, String> {
         let variables: Vec<(String, String)> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let environment =
-            move |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let environment = move |name: &str| {
+            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
         Settings::resolve(options, &environment).map_err(|error| error.to_string())
     }
 
@@ -190,9 +198,11 @@ mod tests {
             header: vec!["A=b=c".into()],
             ..Options::default()
         };
-        let settings =
-            resolve(&options, &[("VAULT_ADDR", "http://env:2"), ("VAULT_NAMESPACE", "other"), ("VAULT_WRAP_TTL", "9h")])
-                .unwrap();
+        let settings = resolve(
+            &options,
+            &[("VAULT_ADDR", "http://env:2"), ("VAULT_NAMESPACE", "other"), ("VAULT_WRAP_TTL", "9h")],
+        )
+        .unwrap();
         assert_eq!(settings.address, "http://flag:1");
         assert_eq!(settings.namespace.as_deref(), Some("team/"));
         assert_eq!(settings.wrap_ttl.as_deref(), Some("2m0s"));

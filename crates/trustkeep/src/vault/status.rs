@@ -82,7 +82,9 @@ fn rows(status: &Map<String, Value>) -> Vec<Vec<String>> {
     if flag(status, "migration") {
         row("Seal Migration in Progress", "true".to_owned());
     }
-    for (key, title) in [("version", "Version"), ("build_date", "Build Date"), ("storage_type", "Storage Type")] {
+    for (key, title) in
+        [("version", "Version"), ("build_date", "Build Date"), ("storage_type", "Storage Type")]
+    {
         if let Some(value) = text(key) {
             row(title, value);
         }
@@ -153,10 +155,16 @@ mod tests {
         let text = shown(active.clone());
         assert!(text.contains("Recovery Seal Type       shamir\n"), "{text}");
         assert!(text.contains("Total Recovery Shares    1\n"), "{text}");
-        assert!(text.ends_with("HA Mode                  active\nActive Since             2024-01-02T03:04:05Z"), "{text}");
+        assert!(
+            text.ends_with("HA Mode                  active\nActive Since             2024-01-02T03:04:05Z"),
+            "{text}"
+        );
         let mut standby = active;
         standby["is_self"] = json!(false);
         let text = shown(standby);
-        assert!(text.ends_with("HA Mode                  standby\nActive Node Address      http://a:8200"), "{text}");
+        assert!(
+            text.ends_with("HA Mode                  standby\nActive Node Address      http://a:8200"),
+            "{text}"
+        );
     }
 }

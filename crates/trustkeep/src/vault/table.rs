@@ -14,11 +14,17 @@ const EMPTY: &str = "n/a";
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<&str>> = rows
         .iter()
-        .map(|row| row.iter().map(|cell| Some(cell.trim()).filter(|cell| !cell.is_empty()).unwrap_or(EMPTY)).collect())
+        .map(|row| {
+            row.iter()
+                .map(|cell| Some(cell.trim()).filter(|cell| !cell.is_empty()).unwrap_or(EMPTY))
+                .collect()
+        })
         .collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
         .collect();
     let lines: Vec<String> = rows
         .iter()
@@ -50,7 +56,8 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
 
 /// `Key` and `Value` of each row, or nothing without rows.
 pub(crate) fn key_value(rows: Vec<(String, String)>) -> Option<String> {
-    (!rows.is_empty()).then(|| table(&["Key", "Value"], rows.into_iter().map(|(key, value)| vec![key, value]).collect()))
+    (!rows.is_empty())
+        .then(|| table(&["Key", "Value"], rows.into_iter().map(|(key, value)| vec![key, value]).collect()))
 }
 
 /// A listing: one key a line under `Keys`.
@@ -121,7 +128,8 @@ pub(crate) fn plain(value: &Value) -> String {
         Value::String(value) => value.clone(),
         Value::Array(values) => format!("[{}]", values.iter().map(plain).collect::<Vec<_>>().join(" ")),
         Value::Object(map) => {
-            let mut entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
+            let mut entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
             entries.sort_unstable();
             format!("map[{}]", entries.join(" "))
         }
@@ -168,7 +176,10 @@ fn second_factor(requirement: &Map<String, Value>, row: &mut impl FnMut(&str, St
         for method in any.iter().filter_map(Value::as_object) {
             let prefix = format!("mfa_constraint_{name}_{}", text(method, "type"));
             row(&format!("{prefix}_id"), text(method, "id"));
-            row(&format!("{prefix}_uses_passcode"), method.get("uses_passcode").map_or("false".into(), plain));
+            row(
+                &format!("{prefix}_uses_passcode"),
+                method.get("uses_passcode").map_or("false".into(), plain),
+            );
         }
     }
 }
@@ -180,8 +191,10 @@ fn text(map: &Map<String, Value>, key: &str) -> String {
 /// A list of texts as Go prints it with `%q`.
 fn quoted(value: Option<&Value>) -> String {
     let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let words: Vec<String> =
-        list.iter().map(|item| Value::String(item.as_str().map_or_else(|| plain(item), str::to_owned)).to_string()).collect();
+    let words: Vec<String> = list
+        .iter()
+        .map(|item| Value::String(item.as_str().map_or_else(|| plain(item), str::to_owned)).to_string())
+        .collect();
     format!("[{}]", words.join(" "))
 }
 
@@ -194,7 +207,9 @@ fn is_duration(key: &str) -> bool {
     const WORDS: [&str; 3] = ["period", "ttl", "duration"];
     key == "lease_max"
         || key == "ttl_max"
-        || WORDS.iter().any(|word| key.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+        || WORDS
+            .iter()
+            .any(|word| key.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
 }
 
 /// RFC 3339 in the form of Go's `Time.String`.
@@ -267,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_lease_and_a_wrapping_token() {
-        let text = shown(json!({"lease_id": "db/creds/r/1", "lease_duration": 90, "renewable": true, "data": null}));
+        let text =
+            shown(json!({"lease_id": "db/creds/r/1", "lease_duration": 90, "renewable": true, "data": null}));
         assert!(text.contains("\nlease_duration     1m30s\nlease_renewable    true"), "{text}");
         let text = shown(json!({"wrap_info": {"token": "hvs.w", "accessor": "a", "ttl": 60,
             "creation_time": "2024-01-02T03:04:05.678Z", "creation_path": "secret/data/db"}}));
@@ -286,7 +302,10 @@ mod tests {
         assert_eq!(banner("Secret Path", "secret/data/customers/acme".len()), "======= Secret Path =======");
         assert_eq!(banner("Secret Path", 3), "== Secret Path ==");
         assert_eq!(banner_above("Data", json!({"foo": 1}).as_object().unwrap()), "=== Data ===");
-        assert_eq!(banner_above("Metadata", json!({"custom_metadata": 1}).as_object().unwrap()), "======= Metadata =======");
+        assert_eq!(
+            banner_above("Metadata", json!({"custom_metadata": 1}).as_object().unwrap()),
+            "======= Metadata ======="
+        );
     }
 
     #[test]

@@ -229,7 +229,9 @@ async fn revoke(
     let named = |what: &str| token.clone().ok_or_else(|| missing(what));
     let (at, body) = match mode {
         _ if own => ("auth/token/revoke-self".to_owned(), json!({})),
-        _ if accessor => ("auth/token/revoke-accessor".to_owned(), json!({"accessor": named("an accessor")?})),
+        _ if accessor => {
+            ("auth/token/revoke-accessor".to_owned(), json!({"accessor": named("an accessor")?}))
+        }
         Some(Mode::Orphan) => ("auth/token/revoke-orphan".to_owned(), json!({"token": named("a token")?})),
         Some(Mode::Path) => {
             (format!("sys/leases/revoke-prefix/{}", path::clean(&named("a path")?)), json!({}))

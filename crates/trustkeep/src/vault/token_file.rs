@@ -13,7 +13,9 @@ pub(crate) fn read(environment: &dyn Fn(&str) -> Option<String>) -> Result<Zeroi
     match std::fs::read_to_string(&path) {
         Ok(token) => Ok(Zeroizing::new(Zeroizing::new(token).trim().to_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Zeroizing::default()),
-        Err(error) => Err(Error::Usage(format!("cannot read the stored token in {}: {error}", path.display()))),
+        Err(error) => {
+            Err(Error::Usage(format!("cannot read the stored token in {}: {error}", path.display())))
+        }
     }
 }
 

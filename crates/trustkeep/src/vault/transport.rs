@@ -135,7 +135,8 @@ impl Transport {
         let exchange = async {
             let response = request.send().await?;
             let status = response.status().as_u16();
-            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let location =
+                response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let body = response.bytes().await?.to_vec();
             Ok::<_, reqwest::Error>(Answer { status, location, body })
         };
@@ -197,7 +198,9 @@ fn trust(mut builder: reqwest::ClientBuilder, tls: &Tls, url: &Url) -> Result<re
             pem.push(b'\n');
             pem.extend(read(certificate, "VAULT_CLIENT_CERT")?);
             let identity = Identity::from_pem(&pem).map_err(|_| {
-                Error::Usage("the client certificate and key are not a PEM certificate and its key".to_owned())
+                Error::Usage(
+                    "the client certificate and key are not a PEM certificate and its key".to_owned(),
+                )
             })?;
             builder = builder.identity(identity);
         }
@@ -212,7 +215,8 @@ fn trust(mut builder: reqwest::ClientBuilder, tls: &Tls, url: &Url) -> Result<re
 }
 
 fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::Usage(format!("cannot read {name}, {}: {error}", path.display())))
+    std::fs::read(path)
+        .map_err(|error| Error::Usage(format!("cannot read {name}, {}: {error}", path.display())))
 }
 
 fn certificates(pem: &[u8], source: &str) -> Result<Vec<Certificate>, Error> {

@@ -51,7 +51,8 @@ async fn from_cubbyhole(session: &Session, given: &str) -> Result<Option<Secret>
     if !given.is_empty() {
         request = request.token(given);
     }
-    let unusable = || Error::Nothing("the wrapping token is not valid, was used already, or does not exist".to_owned());
+    let unusable =
+        || Error::Nothing("the wrapping token is not valid, was used already, or does not exist".to_owned());
     let outer = session.client.secret(request).await?.ok_or_else(unusable)?;
     let inner = outer.get("response").and_then(Value::as_str).ok_or_else(unusable)?;
     Secret::parse(inner.as_bytes()).map_err(|_| unusable())

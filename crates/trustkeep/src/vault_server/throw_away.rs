@@ -20,17 +20,27 @@ use crate::stores::VaultStore;
 
 /// Runs until interrupted.
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    for (flag, given) in [("-dev-tls", args.dev_tls), ("-dev-tls-cert-dir", args.dev_tls_cert_dir.is_some()), ("-dev-ha", args.dev_ha)] {
+    for (flag, given) in [
+        ("-dev-tls", args.dev_tls),
+        ("-dev-tls-cert-dir", args.dev_tls_cert_dir.is_some()),
+        ("-dev-ha", args.dev_ha),
+    ] {
         anyhow::ensure!(!given, "{flag} is not supported by this version");
     }
     let host = Host::start(args.log_level.as_deref().unwrap_or("info"), args.log_format.as_deref(), false)?;
     let store = VaultStore::open(&Storage::Inmem).await?;
-    let core = Core::new(store.store.clone(), CoreSettings::default(), Arc::new(SystemRandom), SystemClock::shared())?;
+    let core = Core::new(
+        store.store.clone(),
+        CoreSettings::default(),
+        Arc::new(SystemRandom),
+        SystemClock::shared(),
+    )?;
     let core = Arc::new(core);
     let listener = ListenSettings::new("vault", args.dev_listen_address);
     let service = Service::bind(core.clone(), vec![(listener, EdgeSettings::default())]).await?;
     let made = core.initialize(InitRequest { secret_shares: 1, secret_threshold: 1 }).await?;
-    let unseal_key = made.shares.first().map(|share| share.to_base64().expose().to_owned()).unwrap_or_default();
+    let unseal_key =
+        made.shares.first().map(|share| share.to_base64().expose().to_owned()).unwrap_or_default();
     core.unseal(&unseal_key).await?;
     let token = match &args.dev_root_token_id {
         None => made.root_token,
@@ -66,6 +76,7 @@ async fn replace_root(core: &Arc<Core>, root: &str, id: &str) -> anyhow::Result<
     let unsealed = core.unsealed()?;
     let entry = trustkeep_vault::core::TokenEntry::root(core.now() / 1_000_000_000);
     unsealed.tokens.create(Some(id.to_owned()), entry).await?;
-    core.handle(Request::internal(Operation::Update, "auth/token/revoke-self", Default::default(), root)).await?;
+    core.handle(Request::internal(Operation::Update, "auth/token/revoke-self", Default::default(), root))
+        .await?;
     Ok(id.to_owned())
 }

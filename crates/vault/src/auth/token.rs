@@ -14,15 +14,23 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// 400 for bad fields, 403 `bad token` for unknown tokens, 404 and 405 for what is not there.
-pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Request) -> Result<Option<Response>> {
+pub async fn answer(
+    core: &Arc<Core>,
+    unsealed: &Arc<Unsealed>,
+    request: &Request,
+) -> Result<Option<Response>> {
     let tokens = Tokens { core, unsealed, request, now: request.now / NANOS };
     let write = request.operation.is_write();
     match request.path.as_str() {
         "create" if write => tokens.create(false).await,
         "create-orphan" if write => tokens.create(true).await,
-        "lookup-self" if write || request.operation == Operation::Read => tokens.own().and_then(|token| tokens.show(token, false).map(Some)),
+        "lookup-self" if write || request.operation == Operation::Read => {
+            tokens.own().and_then(|token| tokens.show(token, false).map(Some))
+        }
         "lookup" if write => tokens.named().await.and_then(|token| tokens.show(&token, false).map(Some)),
-        "lookup-accessor" if write => tokens.by_accessor().await.and_then(|token| tokens.show(&token, true).map(Some)),
+        "lookup-accessor" if write => {
+            tokens.by_accessor().await.and_then(|token| tokens.show(&token, true).map(Some))
+        }
         "renew-self" if write => tokens.renew(tokens.own()?).await,
         "renew" if write => tokens.renew(&tokens.named().await?).await,
         "renew-accessor" if write => tokens.renew(&tokens.by_accessor().await?).await,
@@ -33,9 +41,9 @@ pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Reques
         "accessors/" | "accessors" if request.operation == Operation::List => {
             Response::list(unsealed.tokens.accessors().await?)
         }
-        "create" | "create-orphan" | "lookup" | "lookup-self" | "lookup-accessor" | "renew" | "renew-self"
-        | "renew-accessor" | "revoke" | "revoke-self" | "revoke-accessor" | "revoke-orphan" | "accessors"
-        | "accessors/" => Err(Error::UnsupportedOperation),
+        "create" | "create-orphan" | "lookup" | "lookup-self" | "lookup-accessor" | "renew"
+        | "renew-self" | "renew-accessor" | "revoke" | "revoke-self" | "revoke-accessor"
+        | "revoke-orphan" | "accessors" | "accessors/" => Err(Error::UnsupportedOperation),
         _ => Err(Error::UnsupportedPath),
     }
 }
@@ -108,7 +116,8 @@ impl Tokens<'_> {
                 Ok(entry)
             })
             .await?;
-        let id = self.request.text("token")?.or_else(|| self.request.client_token.as_deref().map(str::to_owned));
+        let id =
+            self.request.text("token")?.or_else(|| self.request.client_token.as_deref().map(str::to_owned));
         let by_accessor = self.request.path == "renew-accessor";
         let auth = auth(&renewed, if by_accessor { String::new() } else { id.unwrap_or_default() }, now);
         let capped = increment > auth.lease_duration;
@@ -129,7 +138,8 @@ impl Tokens<'_> {
             Some(other) => return Err(Error::invalid(format!("invalid 'token_type' value: {other}"))),
         }
         let acl = self.unsealed.policies.acl(&parent.policies).await?;
-        let sudo = acl.is_root() || acl.allow(Operation::Update, &format!("auth/token/{}", request.path), None).sudo;
+        let sudo =
+            acl.is_root() || acl.allow(Operation::Update, &format!("auth/token/{}", request.path), None).sudo;
         let mut warnings = Vec::new();
         let policies = self.policies_of_child(parent, sudo, &mut warnings).await?;
         let is_root = policies.iter().any(|policy| policy == "root");
@@ -152,7 +162,14 @@ impl Tokens<'_> {
             Some(ttl) => ttl,
             None => request.seconds("lease")?.unwrap_or(0),
         };
-        let ttl = self.ttl_of_child(requested, period, explicit_max_ttl, is_root, parent.expire_time == 0, &mut warnings)?;
+        let ttl = self.ttl_of_child(
+            requested,
+            period,
+            explicit_max_ttl,
+            is_root,
+            parent.expire_time == 0,
+            &mut warnings,
+        )?;
         let entry = TokenEntry {
             parent: if orphan { String::new() } else { parent.hash.clone() },
             policies,
@@ -172,11 +189,20 @@ impl Tokens<'_> {
         Ok(Some(Response { auth: Some(auth(&entry, id, self.now)), warnings, ..Default::default() }))
     }
 
-    async fn policies_of_child(&self, parent: &TokenEntry, sudo: bool, warnings: &mut Vec<String>) -> Result<Vec<String>> {
+    async fn policies_of_child(
+        &self,
+        parent: &TokenEntry,
+        sudo: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<String>> {
         let asked = self.request.texts("policies")?.unwrap_or_default();
         let no_default = self.request.bool("no_default_policy")?.unwrap_or(false);
         let given = !asked.is_empty();
-        let mut policies = if given { asked.into_iter().map(|name| name.to_lowercase()).collect() } else { parent.policies.clone() };
+        let mut policies = if given {
+            asked.into_iter().map(|name| name.to_lowercase()).collect()
+        } else {
+            parent.policies.clone()
+        };
         policies.sort();
         policies.dedup();
         if let Some(name) = policies.iter().find(|name| !policy::is_assignable(name)) {
@@ -214,19 +240,35 @@ impl Tokens<'_> {
         if !sudo {
             return Err(Error::invalid("root or sudo privileges required to specify token id"));
         }
-        if id.contains('.') || ["s.", "b.", "r.", "hvs.", "hvb.", "hvr."].iter().any(|prefix| id.starts_with(prefix)) {
+        if id.contains('.')
+            || ["s.", "b.", "r.", "hvs.", "hvb.", "hvr."].iter().any(|prefix| id.starts_with(prefix))
+        {
             return Err(Error::invalid("custom token ID cannot have a '.' in its name"));
         }
         if id.len() > 512 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::invalid("custom token ID must be of at most 512 printable characters without blanks"));
+            return Err(Error::invalid(
+                "custom token ID must be of at most 512 printable characters without blanks",
+            ));
         }
         warnings.push("Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure lookups.".into());
         Ok(())
     }
 
-    fn ttl_of_child(&self, requested: i64, period: i64, explicit_max: i64, is_root: bool, parent_endless: bool, warnings: &mut Vec<String>) -> Result<i64> {
+    fn ttl_of_child(
+        &self,
+        requested: i64,
+        period: i64,
+        explicit_max: i64,
+        is_root: bool,
+        parent_endless: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<i64> {
         if is_root && requested == 0 && period == 0 {
-            return if parent_endless { Ok(0) } else { Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens")) };
+            return if parent_endless {
+                Ok(0)
+            } else {
+                Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens"))
+            };
         }
         let (default, max) = self.ttl_bounds();
         if explicit_max > max {
@@ -247,7 +289,9 @@ impl Tokens<'_> {
     fn ttl_bounds(&self) -> (i64, i64) {
         let settings = self.core.settings();
         let mounts = self.unsealed.mounts();
-        let tuned = mounts.get("auth/token/").map(|mount| (mount.entry.config.default_lease_ttl, mount.entry.config.max_lease_ttl));
+        let tuned = mounts
+            .get("auth/token/")
+            .map(|mount| (mount.entry.config.default_lease_ttl, mount.entry.config.max_lease_ttl));
         let (default, max) = tuned.unwrap_or_default();
         let max = if max > 0 { max } else { settings.max_lease_ttl };
         (if default > 0 { default } else { settings.default_lease_ttl }.min(max), max)
@@ -330,12 +374,15 @@ fn remaining(entry: &TokenEntry, now: i64) -> i64 {
 }
 
 fn capped_warning(requested: i64, cap: i64) -> String {
-    format!("TTL of \"{requested}s\" exceeded the effective max_ttl of \"{cap}s\"; TTL value is capped accordingly")
+    format!(
+        "TTL of \"{requested}s\" exceeded the effective max_ttl of \"{cap}s\"; TTL value is capped accordingly"
+    )
 }
 
 fn display_name(asked: Option<&str>) -> String {
     let Some(asked) = asked.filter(|name| !name.is_empty()) else { return "token".into() };
-    let clean: String = asked.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    let clean: String =
+        asked.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
     format!("token-{}", clean.trim_end_matches('-'))
 }
 

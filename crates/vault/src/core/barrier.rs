@@ -88,7 +88,7 @@ impl Barrier {
         }
     }
 
-    /// How many entries one batch may change, with room for a fence and a folder or two.
+    /// How many entries one batch may change, with room for a fence.
     pub fn rows_max(&self) -> usize {
         let rows = self.paths.store().limits().commit_rows_max;
         rows.saturating_sub(BATCH_MARGIN).clamp(1, BATCH_ROWS_MAX)
@@ -145,7 +145,8 @@ impl Barrier {
 }
 
 fn open(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<SecretBytes> {
-    let damaged = || Error::internal(format!("the entry at {path} does not open: it is damaged or was moved"));
+    let damaged =
+        || Error::internal(format!("the entry at {path} does not open: it is damaged or was moved"));
     let (term, rest) = sealed.split_first_chunk::<4>().ok_or_else(damaged)?;
     let (version, rest) = rest.split_first().ok_or_else(damaged)?;
     if *version != VERSION {
@@ -219,7 +220,9 @@ impl Batch {
             let mut sealed = Vec::with_capacity(PREFIX + aead::OVERHEAD + value.len());
             sealed.extend_from_slice(&keyring.active_term().to_be_bytes());
             sealed.push(VERSION);
-            cipher.seal_append(random, path.as_bytes(), value.expose(), &mut sealed).map_err(Error::internal)?;
+            cipher
+                .seal_append(random, path.as_bytes(), value.expose(), &mut sealed)
+                .map_err(Error::internal)?;
             Ok((path, Bytes::from(sealed)))
         };
         let puts = self.puts.into_iter().map(close).collect::<Result<_>>()?;
@@ -239,7 +242,7 @@ impl Batch {
 
 /// Where the keyring stands, encrypted under the root key.
 pub const KEYRING: &str = "core/keyring";
-const BATCH_MARGIN: usize = 8;
+const BATCH_MARGIN: usize = 2;
 const BATCH_ROWS_MAX: usize = 1000;
 const VERSION: u8 = 2;
 const PREFIX: usize = 5;

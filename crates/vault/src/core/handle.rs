@@ -49,7 +49,12 @@ impl Core {
         answer
     }
 
-    async fn dispatch(self: &Arc<Self>, unsealed: &Arc<Unsealed>, mount: &Mount, request: Request) -> Result<Option<Response>> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        unsealed: &Arc<Unsealed>,
+        mount: &Mount,
+        request: Request,
+    ) -> Result<Option<Response>> {
         match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
             (None, "system") => system::answer(self, unsealed, &request).await,

@@ -1,4 +1,4 @@
-//! Initialisation: everything that a new vault needs, in one commit.
+//! Initialisation: everything that a new vault needs, in one commit where the store's limits allow.
 
 use trustkeep_crypto::SecretBytes;
 
@@ -37,6 +37,7 @@ impl Core {
     /// 400 `Vault is already initialized`, also when another process was quicker; 400 for bad numbers of shares.
     pub async fn initialize(&self, request: InitRequest) -> Result<Initialized> {
         let config = SealConfig::shamir(request.secret_shares, request.secret_threshold)?;
+        let _one_at_a_time = self.progress.lock().await;
         if self.seal_config().await?.is_some() {
             return Err(already());
         }
@@ -45,11 +46,22 @@ impl Core {
         let (shares, sealed) = config.wrap(keyring.root_key(), random)?;
         let (root_token, tokens) = TokenStore::initialize(random, now / NANOS)?;
         let behind = initial_mounts(random)?.and(tokens).and(initial_policies()?);
-        let behind = behind.and(Batch::new().put_json(CLUSTER, &new_cluster(&self.settings().cluster_name, random))?);
-        let mut batch: PathBatch = behind.close(&keyring, random)?;
-        batch.expectations.extend(sealed.expectations);
-        batch.puts.extend(sealed.puts);
+        let behind =
+            behind.and(Batch::new().put_json(CLUSTER, &new_cluster(&self.settings().cluster_name, random))?);
+        let behind: PathBatch = behind.close(&keyring, random)?;
+        let mut batch = sealed;
         batch.puts.push((KEYRING.into(), keyring.seal(random)?.into()));
+        let rows_max = self.barrier.rows_max();
+        let mut rest = behind.puts;
+        if batch.puts.len() + rest.len() > rows_max {
+            // Not all at once, then: what says that the vault is initialised comes last, and one at a time may
+            // do this (the lease's fence, or the store's lock). A crash before leaves what the next try replaces.
+            for some in rest.chunks(rows_max) {
+                self.barrier.paths().commit(PathBatch { puts: some.to_vec(), ..Default::default() }).await?;
+            }
+        } else {
+            batch.puts.append(&mut rest);
+        }
         match self.barrier.paths().commit(batch).await {
             Ok(_) => {
                 tracing::info!("vault is initialized");

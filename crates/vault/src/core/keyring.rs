@@ -32,8 +32,7 @@ impl Keyring {
     /// # Errors
     /// 500 where the cipher refuses the key.
     pub fn generate(random: &dyn Random, now: i64) -> Result<Self> {
-        let mut keyring =
-            Keyring { root_key: Key256::random(random), active: 0, terms: BTreeMap::new() };
+        let mut keyring = Keyring { root_key: Key256::random(random), active: 0, terms: BTreeMap::new() };
         keyring.add_term(Key256::random(random), now)?;
         Ok(keyring)
     }
@@ -75,7 +74,8 @@ impl Keyring {
     /// # Errors
     /// 500 where the cipher refuses the key.
     pub fn rotated(&self, random: &dyn Random, now: i64) -> Result<Self> {
-        let mut next = Keyring { root_key: self.root_key.duplicate(), active: self.active, terms: BTreeMap::new() };
+        let mut next =
+            Keyring { root_key: self.root_key.duplicate(), active: self.active, terms: BTreeMap::new() };
         for (number, term) in &self.terms {
             let cipher = cipher(&term.key)?;
             next.terms.insert(*number, Term { key: term.key.duplicate(), cipher, installed: term.installed });
@@ -112,8 +112,9 @@ impl Keyring {
     /// # Errors
     /// 400 where the root key is not the one that they were stored under, 500 where they are damaged.
     pub fn open(root_key: &Key256, sealed: &[u8]) -> Result<Self> {
-        let plain =
-            cipher(root_key)?.open(AAD, sealed).map_err(|_| Error::invalid("failed to decrypt keyring: invalid key"))?;
+        let plain = cipher(root_key)?
+            .open(AAD, sealed)
+            .map_err(|_| Error::invalid("failed to decrypt keyring: invalid key"))?;
         let mut document: Document = serde_json::from_slice(plain.expose())
             .map_err(|_| Error::internal("the keyring is not in a form that this version reads"))?;
         let keyring = Self::from_document(&document);
@@ -124,7 +125,9 @@ impl Keyring {
     fn from_document(document: &Document) -> Result<Self> {
         if document.format != FORMAT {
             let found = document.format;
-            return Err(Error::internal(format!("the keyring's format {found} is newer than this version's {FORMAT}")));
+            return Err(Error::internal(format!(
+                "the keyring's format {found} is newer than this version's {FORMAT}"
+            )));
         }
         let root_key = Key256::from_slice(&document.root_key).map_err(Error::internal)?;
         let mut keyring = Keyring { root_key, active: 0, terms: BTreeMap::new() };

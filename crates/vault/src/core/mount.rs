@@ -92,7 +92,10 @@ impl MountEntry {
         self.config.describe_lists(&mut config);
         if self.table == MountTable::Auth {
             let kind = &self.config.token_type;
-            config.insert("token_type".into(), if kind.is_empty() { "default-service".into() } else { kind.clone().into() });
+            config.insert(
+                "token_type".into(),
+                if kind.is_empty() { "default-service".into() } else { kind.clone().into() },
+            );
         }
         json!({
             "accessor": self.accessor,
@@ -210,7 +213,10 @@ impl Mounts {
 
     /// Whether a new mount at `full_path` would stand above or below another one, in the way of which.
     pub fn collision(&self, full_path: &str) -> Option<&str> {
-        self.by_path.keys().map(String::as_str).find(|other| other.starts_with(full_path) || full_path.starts_with(*other))
+        self.by_path
+            .keys()
+            .map(String::as_str)
+            .find(|other| other.starts_with(full_path) || full_path.starts_with(*other))
     }
 }
 
@@ -219,7 +225,11 @@ impl Mount {
     ///
     /// # Errors
     /// 400 where no such engine is known.
-    pub async fn open(entry: MountEntry, barrier: &Arc<Barrier>, (system_default, system_max): (i64, i64)) -> Result<Self> {
+    pub async fn open(
+        entry: MountEntry,
+        barrier: &Arc<Barrier>,
+        (system_default, system_max): (i64, i64),
+    ) -> Result<Self> {
         let or = |value: i64, system: i64| if value == 0 { system } else { value };
         let context = EngineContext {
             view: View::new(barrier.clone(), &entry.storage_prefix()),
@@ -230,7 +240,9 @@ impl Mount {
         let engine: Option<Arc<dyn Engine>> = match (entry.table, entry.kind.as_str()) {
             (MountTable::Secret, "system") | (MountTable::Auth, "token") => None,
             (MountTable::Secret, "cubbyhole") => Some(Arc::new(Cubbyhole::new(&context))),
-            (MountTable::Secret, "kv") if is_versioned(&context) && kv_v2::is_upgraded(&context.view).await? => {
+            (MountTable::Secret, "kv")
+                if is_versioned(&context) && kv_v2::is_upgraded(&context.view).await? =>
+            {
                 Some(Arc::new(KvV2::new(&context)))
             }
             (MountTable::Secret, "kv") if is_versioned(&context) => Some(Arc::new(Upgrading)),
@@ -246,7 +258,13 @@ fn is_versioned(context: &EngineContext) -> bool {
 }
 
 /// A mount entry of a known kind with a fresh id and accessor.
-pub fn new_entry(table: MountTable, path: &str, kind: &str, description: &str, random: &dyn Random) -> MountEntry {
+pub fn new_entry(
+    table: MountTable,
+    path: &str,
+    kind: &str,
+    description: &str,
+    random: &dyn Random,
+) -> MountEntry {
     let accessor = format!("{kind}_{}", hex::encode(random::array::<4>(random)));
     MountEntry {
         table,
@@ -268,7 +286,8 @@ pub fn new_entry(table: MountTable, path: &str, kind: &str, description: &str, r
 /// # Errors
 /// 500 where an entry has no JSON form.
 pub fn initial_mounts(random: &dyn Random) -> Result<Batch> {
-    let mut cubbyhole = new_entry(MountTable::Secret, "cubbyhole/", "cubbyhole", "per-token private secret storage", random);
+    let mut cubbyhole =
+        new_entry(MountTable::Secret, "cubbyhole/", "cubbyhole", "per-token private secret storage", random);
     cubbyhole.local = true;
     let mut system = new_entry(
         MountTable::Secret,

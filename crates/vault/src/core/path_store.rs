@@ -123,10 +123,11 @@ impl PathStore {
 
     async fn write(&self, batch: PathBatch) -> Result<Version> {
         let _no_pruning = self.pruning.read().await;
-        let mut commit = Commit::new();
-        if let Some(fence) = self.fence.read().clone() {
-            commit = commit.expect(fence);
+        let mut folders = BTreeSet::new();
+        for (path, _) in &batch.puts {
+            self.missing_folders(path, &mut folders).await?;
         }
+        let mut commit = self.fenced();
         for (path, version) in &batch.expectations {
             let key = record_key(path);
             commit = match version {
@@ -134,22 +135,47 @@ impl PathStore {
                 None => commit.expect_absent(&self.table, key),
             };
         }
-        let mut made = BTreeSet::new();
         for (path, value) in batch.puts {
-            self.missing_folders(&path, &mut made).await?;
             commit = commit.put(&self.table, record_key(&path), Row::of([value]));
-        }
-        for folder in &made {
-            commit = commit.put(&self.table, marker_key(folder), Row::new(vec![None]));
         }
         for path in &batch.deletes {
             commit = commit.delete(&self.table, record_key(path));
         }
+        let rows_max = self.store.limits().commit_rows_max;
+        if commit.writes.len() + commit.expectations.len() + folders.len() > rows_max {
+            self.make_folders(std::mem::take(&mut folders), rows_max).await?;
+        }
+        for folder in &folders {
+            commit = commit.put(&self.table, marker_key(folder), Row::new(vec![None]));
+        }
         let version = self.store.commit(commit).await?;
-        for folder in made {
+        for folder in folders {
             self.folders.insert(folder, ());
         }
         Ok(version)
+    }
+
+    /// Makes folders ahead of what goes into them, where one commit does not hold both: from the root down, so
+    /// that a crash in between leaves empty folders and never one that its parent does not list.
+    async fn make_folders(&self, folders: BTreeSet<String>, rows_max: usize) -> Result<()> {
+        let folders: Vec<_> = folders.into_iter().collect();
+        for some in folders.chunks(rows_max.saturating_sub(1).max(1)) {
+            let put = |commit: Commit, folder: &String| {
+                commit.put(&self.table, marker_key(folder), Row::new(vec![None]))
+            };
+            self.store.commit(some.iter().fold(self.fenced(), put)).await?;
+            for folder in some {
+                self.folders.insert(folder.clone(), ());
+            }
+        }
+        Ok(())
+    }
+
+    fn fenced(&self) -> Commit {
+        match self.fence.read().clone() {
+            Some(fence) => Commit::new().expect(fence),
+            None => Commit::new(),
+        }
     }
 
     /// Adds the folders above `path` that have no marker yet. A folder's marker implies those above it.
@@ -200,11 +226,7 @@ impl PathStore {
             return Ok(false);
         }
         self.folders.remove(folder);
-        let mut commit = Commit::new().delete(&self.table, marker_key(folder));
-        if let Some(fence) = self.fence.read().clone() {
-            commit = commit.expect(fence);
-        }
-        self.store.commit(commit).await?;
+        self.store.commit(self.fenced().delete(&self.table, marker_key(folder))).await?;
         Ok(true)
     }
 

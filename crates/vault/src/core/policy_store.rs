@@ -68,7 +68,8 @@ impl PolicyStore {
             return Err(Error::invalid(format!("cannot update {name:?} policy")));
         }
         Policy::parse(&name, text).map_err(|error| Error::invalid(error.to_string()))?;
-        let outcome = self.view.commit(Batch::new().put_json(&name, &PolicyEntry { policy: text.into() })?).await;
+        let outcome =
+            self.view.commit(Batch::new().put_json(&name, &PolicyEntry { policy: text.into() })?).await;
         self.forget();
         outcome.map(|_| ())
     }
@@ -108,7 +109,9 @@ impl PolicyStore {
                 policies.push(Arc::new(Policy::root()));
             } else if let Some(text) = self.get(name).await? {
                 let policy = Policy::parse(name, &text);
-                policies.push(Arc::new(policy.map_err(|error| Error::internal(format!("policy {name}: {error}")))?));
+                policies.push(Arc::new(
+                    policy.map_err(|error| Error::internal(format!("policy {name}: {error}")))?,
+                ));
             }
         }
         let acl = Arc::new(Acl::new(&policies));

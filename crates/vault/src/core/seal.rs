@@ -39,7 +39,8 @@ impl SealConfig {
         if shares > 1 && threshold == 1 {
             return refuse("threshold must be greater than one for multiple shares");
         }
-        let (Ok(secret_shares), Ok(secret_threshold)) = (u8::try_from(shares), u8::try_from(threshold)) else {
+        let (Ok(secret_shares), Ok(secret_threshold)) = (u8::try_from(shares), u8::try_from(threshold))
+        else {
             return refuse("shares must be less than 256");
         };
         if threshold > shares {
@@ -85,7 +86,9 @@ impl SealConfig {
     /// # Errors
     /// 400 where they are not shares of this seal's key.
     pub async fn unwrap(&self, paths: &PathStore, shares: &[SecretBytes]) -> Result<Key256> {
-        let wrong = |_| Error::invalid("failed to decrypt encrypted stored keys: cipher: message authentication failed");
+        let wrong = |_| {
+            Error::invalid("failed to decrypt encrypted stored keys: cipher: message authentication failed")
+        };
         let key = match shares {
             [only] if self.secret_threshold == 1 => only.duplicate(),
             several => shamir::combine(several)
@@ -124,7 +127,12 @@ impl UnsealProgress {
     ///
     /// # Errors
     /// 400 where the share is malformed.
-    pub fn add(&mut self, share: &str, config: &SealConfig, random: &dyn Random) -> Result<Option<Vec<SecretBytes>>> {
+    pub fn add(
+        &mut self,
+        share: &str,
+        config: &SealConfig,
+        random: &dyn Random,
+    ) -> Result<Option<Vec<SecretBytes>>> {
         let share = decode_share(share)?;
         let expected = if config.secret_shares == 1 { 32 } else { 33 };
         if share.len() < expected {
@@ -163,9 +171,16 @@ mod tests {
 
     #[test]
     fn share_numbers_are_held_to_vaults_rules() {
-        for (shares, threshold, valid) in
-            [(1, 1, true), (5, 3, true), (255, 255, true), (0, 1, false), (5, 1, false), (3, 5, false), (256, 3, false), (5, 0, false)]
-        {
+        for (shares, threshold, valid) in [
+            (1, 1, true),
+            (5, 3, true),
+            (255, 255, true),
+            (0, 1, false),
+            (5, 1, false),
+            (3, 5, false),
+            (256, 3, false),
+            (5, 0, false),
+        ] {
             assert_eq!(SealConfig::shamir(shares, threshold).is_ok(), valid, "{shares}/{threshold}");
         }
     }

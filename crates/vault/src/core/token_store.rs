@@ -41,7 +41,8 @@ impl TokenStore {
     /// 500 where the salt is missing, and the store's.
     pub async fn load(barrier: &Arc<Barrier>, cubbyhole: View, random: Arc<dyn Random>) -> Result<Self> {
         let view = View::new(barrier.clone(), TOKENS);
-        let salt = view.get(SALT).await?.ok_or_else(|| Error::internal("the token store's salt is missing"))?;
+        let salt =
+            view.get(SALT).await?.ok_or_else(|| Error::internal("the token store's salt is missing"))?;
         let salt = hmac::Key::new(hmac::Algorithm::Sha256, salt.value.expose());
         Ok(TokenStore { view, cubbyhole, salt, random, cache: Cache::new(TOKENS_CACHED) })
     }
@@ -106,7 +107,8 @@ impl TokenStore {
     pub async fn accessors(&self) -> Result<Vec<String>> {
         let mut accessors = Vec::new();
         for name in self.view.list("accessor").await? {
-            if let Some((entry, _)) = self.view.get_json::<AccessorEntry>(&format!("accessor/{name}")).await? {
+            if let Some((entry, _)) = self.view.get_json::<AccessorEntry>(&format!("accessor/{name}")).await?
+            {
                 accessors.push(entry.accessor);
             }
         }
@@ -118,7 +120,11 @@ impl TokenStore {
     ///
     /// # Errors
     /// 400 where `id` is taken or the parent is gone, 503 while sealed, and the store's.
-    pub async fn create(&self, id: Option<String>, mut entry: TokenEntry) -> Result<(String, Arc<TokenEntry>)> {
+    pub async fn create(
+        &self,
+        id: Option<String>,
+        mut entry: TokenEntry,
+    ) -> Result<(String, Arc<TokenEntry>)> {
         let (fresh, accessor) = new_id_and_accessor(self.random.as_ref());
         let id = id.unwrap_or(fresh);
         entry.hash = self.hash(&id);
@@ -247,7 +253,8 @@ impl TokenStore {
                     break;
                 };
                 entry.parent.clear();
-                let outcome = self.view.commit(unlink.expect(&path, Some(version)).put_json(&path, &entry)?).await;
+                let outcome =
+                    self.view.commit(unlink.expect(&path, Some(version)).put_json(&path, &entry)?).await;
                 self.cache.remove(&child);
                 match outcome {
                     Err(Error::Store(StoreError::Conflict { .. })) => {}

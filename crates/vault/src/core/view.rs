@@ -41,7 +41,8 @@ impl View {
     pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<(T, Version)>> {
         let Some(entry) = self.get(path).await? else { return Ok(None) };
         let value = serde_json::from_slice(entry.value.expose());
-        let value = value.map_err(|_| Error::internal(format!("the entry {path} is not of the form expected")))?;
+        let value =
+            value.map_err(|_| Error::internal(format!("the entry {path} is not of the form expected")))?;
         Ok(Some((value, entry.version)))
     }
 
@@ -82,8 +83,9 @@ impl View {
     pub async fn clear(&self, folder: &str) -> Result<()> {
         let mut pending = vec![folder.trim_end_matches('/').to_owned()];
         while let Some(folder) = pending.last().cloned() {
-            let names = self.list_page(&folder, "", self.barrier.rows_max()).await?;
-            let join = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let names = self.list_page(&folder, "", self.rows_max()).await?;
+            let join =
+                |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
             let folders = names.iter().filter_map(|name| name.strip_suffix('/')).map(join);
             let below = pending.len();
             pending.extend(folders.collect::<Vec<_>>());
@@ -96,6 +98,11 @@ impl View {
             }
         }
         Ok(())
+    }
+
+    /// How many entries one batch may change.
+    pub fn rows_max(&self) -> usize {
+        self.barrier.rows_max()
     }
 
     fn path(&self, path: &str) -> String {

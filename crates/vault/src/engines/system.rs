@@ -37,7 +37,11 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
 ///
 /// # Errors
 /// See the parts; 404 for paths that are not there.
-pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Request) -> Result<Option<Response>> {
+pub async fn answer(
+    core: &Arc<Core>,
+    unsealed: &Arc<Unsealed>,
+    request: &Request,
+) -> Result<Option<Response>> {
     let (first, rest) = request.path.split_once('/').unwrap_or((&request.path, ""));
     match first {
         "mounts" => mounts::answer(core, unsealed, request, MountTable::Secret, rest).await,
@@ -51,7 +55,9 @@ pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Reques
             access::capabilities(unsealed, request).await
         }
         "internal" => access::internal(unsealed, request, rest).await,
-        "audit" if rest.is_empty() && request.operation == Operation::Read => Ok(Some(Response::object(json!({})))),
+        "audit" if rest.is_empty() && request.operation == Operation::Read => {
+            Ok(Some(Response::object(json!({}))))
+        }
         "audit" if request.operation.is_write() => Err(unknown_audit_device(request)?),
         "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
         _ => lifecycle::answer(core, unsealed, request).await,
@@ -61,8 +67,19 @@ pub async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Reques
 /// Whether a path below `sys/` asks for `sudo` (`hashicorp/vault: vault/logical_system.go`, root paths).
 pub fn is_root(operation: Operation, path: &str) -> bool {
     let exact = ["audit", "rotate", "config/cors", "seal", "step-down", "raw", "remount", "leases/lookup/"];
-    let below = ["audit/", "raw/", "config/auditing/", "config/ui/headers/", "plugins/catalog/", "revoke-prefix/",
-        "revoke-force/", "leases/revoke-prefix/", "leases/revoke-force/", "leases/lookup/", "internal/inspect/"];
+    let below = [
+        "audit/",
+        "raw/",
+        "config/auditing/",
+        "config/ui/headers/",
+        "plugins/catalog/",
+        "revoke-prefix/",
+        "revoke-force/",
+        "leases/revoke-prefix/",
+        "leases/revoke-force/",
+        "leases/lookup/",
+        "internal/inspect/",
+    ];
     if let Some(rest) = path.strip_prefix("auth/") {
         return !rest.is_empty() && operation != Operation::Read;
     }
@@ -81,6 +98,8 @@ fn metrics(request: &Request) -> Result<Option<Response>> {
             let raw = crate::response::Raw { status: 200, content_type: "text/plain; version=0.0.4", body };
             Ok(Some(Response { raw: Some(raw), ..Default::default() }))
         }
-        _ => Err(Error::invalid("only the prometheus format is supported: ask for sys/metrics?format=prometheus")),
+        _ => Err(Error::invalid(
+            "only the prometheus format is supported: ask for sys/metrics?format=prometheus",
+        )),
     }
 }

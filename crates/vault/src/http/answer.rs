@@ -28,7 +28,11 @@ struct Envelope<'a> {
 }
 
 /// An answer to a request that succeeded; nothing to say is 204.
-pub(super) fn success(id: &str, response: Option<Response>, repeat_at_top: bool) -> HttpResponse<VaultResponse> {
+pub(super) fn success(
+    id: &str,
+    response: Option<Response>,
+    repeat_at_top: bool,
+) -> HttpResponse<VaultResponse> {
     let Some(response) = response else { return with_body(204, Bytes::new()) };
     if let Some(raw) = response.raw {
         let mut answer = with_body(raw.status, raw.body.into());
@@ -93,9 +97,30 @@ pub(super) fn add_headers(response: &mut HttpResponse<VaultResponse>, wanted: &[
 /// Whether Vault repeats the fields of `data` beside it for this path (kept for clients older than the envelope).
 pub(super) fn repeats_data_at_top(path: &str) -> bool {
     let Some(path) = path.strip_prefix("sys/") else { return false };
-    let exact = ["auth", "audit", "config/cors", "ha-status", "key-status", "mounts", "policy", "policy/", "rekey/backup",
-        "rekey/recovery-key-backup", "remount", "rotate", "wrapping/wrap"];
-    let below = ["audit/", "audit-hash/", "auth/", "config/auditing/request-headers", "capabilities", "mounts/", "policy/"];
+    let exact = [
+        "auth",
+        "audit",
+        "config/cors",
+        "ha-status",
+        "key-status",
+        "mounts",
+        "policy",
+        "policy/",
+        "rekey/backup",
+        "rekey/recovery-key-backup",
+        "remount",
+        "rotate",
+        "wrapping/wrap",
+    ];
+    let below = [
+        "audit/",
+        "audit-hash/",
+        "auth/",
+        "config/auditing/request-headers",
+        "capabilities",
+        "mounts/",
+        "policy/",
+    ];
     exact.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))
 }
 

@@ -27,7 +27,8 @@ pub(super) fn outside_api<B>(request: &http::Request<B>, ui: bool) -> Option<Res
         "/" | "/ui" if ui => redirect("/ui/"),
         "/ui/" if ui => {
             let mut page = Response::new(Full::new(Bytes::from_static(UI.as_bytes())));
-            page.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
+            page.headers_mut()
+                .insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
             page
         }
         _ => answer::error(&Error::NotFound),
@@ -74,7 +75,8 @@ pub(super) fn body(request: &mut Request, headers: &HeaderMap, body: Bytes) -> R
         request.data = form(&body)?;
         return Ok(());
     }
-    request.data = serde_json::from_slice(&body).map_err(|error| Error::invalid(format!("failed to parse JSON input: {error}")))?;
+    request.data = serde_json::from_slice(&body)
+        .map_err(|error| Error::invalid(format!("failed to parse JSON input: {error}")))?;
     request.body = body;
     Ok(())
 }
@@ -92,14 +94,19 @@ fn operation(parts: &Parts, data: &mut Map<String, Value>) -> Result<Operation> 
                 Some(Value::String(text)) => match text.as_str() {
                     "1" | "t" | "T" | "true" | "TRUE" | "True" => Operation::List,
                     "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => Operation::Read,
-                    other => return Err(Error::invalid(format!("strconv.ParseBool: parsing {other:?}: invalid syntax"))),
+                    other => {
+                        return Err(Error::invalid(format!(
+                            "strconv.ParseBool: parsing {other:?}: invalid syntax"
+                        )));
+                    }
                 },
                 Some(_) => return Err(Error::invalid("the parameter list was given more than once")),
             }
         }
         Method::POST | Method::PUT => Operation::Update,
         Method::PATCH => {
-            let declared = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let declared =
+                parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             if declared.split(';').next().map(str::trim) != Some("application/merge-patch+json") {
                 return Err(Error::UnsupportedMediaType(declared.into()));
             }
@@ -122,12 +129,16 @@ fn operation(parts: &Parts, data: &mut Map<String, Value>) -> Result<Operation> 
 fn decoded_path(raw: &str) -> Result<String> {
     let raw = raw.strip_prefix(API).unwrap_or(raw);
     let path = if raw.contains('%') {
-        String::from_utf8(percent_decode(raw.as_bytes())?).map_err(|_| Error::invalid("the path is not UTF-8"))?
+        String::from_utf8(percent_decode(raw.as_bytes())?)
+            .map_err(|_| Error::invalid("the path is not UTF-8"))?
     } else {
         raw.to_owned()
     };
     if path.len() > PATH_BYTES_MAX {
-        return Err(Error::invalid(format!("the path has {} bytes; at most {PATH_BYTES_MAX} are allowed", path.len())));
+        return Err(Error::invalid(format!(
+            "the path has {} bytes; at most {PATH_BYTES_MAX} are allowed",
+            path.len()
+        )));
     }
     let mut segments = 0;
     for segment in path.split('/') {
@@ -137,7 +148,9 @@ fn decoded_path(raw: &str) -> Result<String> {
         }
     }
     if segments > SEGMENTS_MAX {
-        return Err(Error::invalid(format!("the path is {segments} levels deep; at most {SEGMENTS_MAX} are allowed")));
+        return Err(Error::invalid(format!(
+            "the path is {segments} levels deep; at most {SEGMENTS_MAX} are allowed"
+        )));
     }
     if path.chars().any(char::is_control) {
         return Err(Error::invalid("path cannot contain non-printable characters"));
@@ -182,9 +195,14 @@ fn form(bytes: &[u8]) -> Result<Map<String, Value>> {
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let mut text = || -> Result<String> {
-            let spaced: Vec<u8> =
-                halves.next().unwrap_or_default().iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-            String::from_utf8(percent_decode(&spaced)?).map_err(|_| Error::invalid("a parameter is not UTF-8"))
+            let spaced: Vec<u8> = halves
+                .next()
+                .unwrap_or_default()
+                .iter()
+                .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+                .collect();
+            String::from_utf8(percent_decode(&spaced)?)
+                .map_err(|_| Error::invalid("a parameter is not UTF-8"))
         };
         let (key, value) = (text()?, Value::String(text()?));
         match data.get_mut(&key) {
@@ -302,7 +320,8 @@ mod tests {
     #[test]
     fn bodies_are_json_unless_declared_a_form() {
         let mut request = parsed("POST", "/v1/a").unwrap();
-        let form_type = HeaderMap::from_iter([(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap())]);
+        let form_type =
+            HeaderMap::from_iter([(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap())]);
         body(&mut request, &form_type, Bytes::from_static(b"a=1&b=x+y%21&a=2")).unwrap();
         assert_eq!(serde_json::to_string(&request.data).unwrap(), r#"{"a":["1","2"],"b":"x y!"}"#);
         body(&mut request, &form_type, Bytes::from_static(b"{\"c\":1}")).unwrap();
@@ -317,7 +336,8 @@ mod tests {
 
     #[test]
     fn a_secret_to_be_wrapped_does_not_go_out_bare() {
-        let request = http::Request::builder().uri("/v1/a").header("X-Vault-Wrap-TTL", "60").body(()).unwrap();
+        let request =
+            http::Request::builder().uri("/v1/a").header("X-Vault-Wrap-TTL", "60").body(()).unwrap();
         assert_eq!(head(&request.into_parts().0).unwrap_err().status(), 400);
     }
 }

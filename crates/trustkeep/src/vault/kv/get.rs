@@ -35,7 +35,8 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     if target.versioned && args.version > 0 {
         query.push(("version".to_owned(), args.version.to_string()));
     }
-    let secret = session.client.read(&at, query).await.map_err(|error| error.during(format!("Error reading {at}")))?;
+    let secret =
+        session.client.read(&at, query).await.map_err(|error| error.during(format!("Error reading {at}")))?;
     let Some(secret) = secret else { return Err(Error::Nothing(format!("No value found at {at}"))) };
     if let Some(field) = session.screen.wanted_field() {
         return one_field(session, &target, &secret, field, &at);
@@ -66,7 +67,13 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
 }
 
 /// With versions the fields are those of the secret; `data` is the whole of it unless a key has that name.
-fn one_field(session: &Session, target: &Target, secret: &Secret, field: &str, at: &str) -> Result<ExitCode, Error> {
+fn one_field(
+    session: &Session,
+    target: &Target,
+    secret: &Secret,
+    field: &str,
+    at: &str,
+) -> Result<ExitCode, Error> {
     if !target.versioned || secret.wrap_info().is_some() {
         return session.screen.secret(secret);
     }

@@ -138,8 +138,11 @@ async fn find(session: &Session, place: &Place) -> Result<String, Error> {
 
 async fn get(session: &Session, place: Place) -> Result<ExitCode, Error> {
     let at = find(session, &place).await?;
-    let secret =
-        session.client.read(&at, Vec::new()).await.map_err(|error| error.during(format!("Error reading {at}")))?;
+    let secret = session
+        .client
+        .read(&at, Vec::new())
+        .await
+        .map_err(|error| error.during(format!("Error reading {at}")))?;
     let Some(mut secret) = secret else { return Err(Error::Nothing(format!("No value found at {at}"))) };
     let screen = &session.screen;
     if screen.wanted_field().is_some() || secret.wrap_info().is_some() || !screen.is_table() {
@@ -153,9 +156,10 @@ async fn get(session: &Session, place: Place) -> Result<ExitCode, Error> {
         screen.object(data)?;
     }
     let mut versions: Vec<(u64, Value)> = match versions {
-        Some(Value::Object(versions)) => {
-            versions.into_iter().filter_map(|(number, version)| Some((number.parse().ok()?, version))).collect()
-        }
+        Some(Value::Object(versions)) => versions
+            .into_iter()
+            .filter_map(|(number, version)| Some((number.parse().ok()?, version)))
+            .collect(),
         _ => Vec::new(),
     };
     versions.sort_unstable_by_key(|(number, _)| *number);

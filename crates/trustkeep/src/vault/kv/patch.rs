@@ -73,7 +73,11 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     }
 }
 
-async fn read_then_write(session: &Session, at: &str, changes: Map<String, Value>) -> Result<ExitCode, Error> {
+async fn read_then_write(
+    session: &Session,
+    at: &str,
+    changes: Map<String, Value>,
+) -> Result<ExitCode, Error> {
     let live = live_version(session, at, None, "patch").await?;
     let mut data = live.data;
     for (key, value) in changes {
@@ -84,7 +88,10 @@ async fn read_then_write(session: &Session, at: &str, changes: Map<String, Value
         }
     }
     let body = versioned(Value::Object(data), live.version);
-    let secret =
-        session.client.write(at, body).await.map_err(|error| error.during(format!("Error writing data to {at}")))?;
+    let secret = session
+        .client
+        .write(at, body)
+        .await
+        .map_err(|error| error.during(format!("Error writing data to {at}")))?;
     super::wrote(session, secret.as_ref(), at)
 }

@@ -14,7 +14,9 @@ use crate::vault::session::Session;
 
 /// Which secret, back to which version.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  vault kv rollback -version=2 secret/db     version 2 again, as a new version")]
+#[command(
+    after_help = "Example:\n  vault kv rollback -version=2 secret/db     version 2 again, as a new version"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     mount: Mount,
@@ -33,8 +35,11 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     let old = live_version(session, &at, Some(args.version), "rollback").await?;
     // The check makes a write in between fail instead of being lost.
     let body = versioned(Value::Object(old.data), newest);
-    let secret =
-        session.client.write(&at, body).await.map_err(|error| error.during(format!("Error writing data to {at}")))?;
+    let secret = session
+        .client
+        .write(&at, body)
+        .await
+        .map_err(|error| error.during(format!("Error writing data to {at}")))?;
     super::wrote(session, secret.as_ref(), &at)
 }
 
@@ -45,7 +50,12 @@ pub(super) struct Live {
 }
 
 /// Reads `version` (the newest if `None`), which must be neither deleted nor destroyed.
-pub(super) async fn live_version(session: &Session, at: &str, version: Option<u64>, what: &str) -> Result<Live, Error> {
+pub(super) async fn live_version(
+    session: &Session,
+    at: &str,
+    version: Option<u64>,
+    what: &str,
+) -> Result<Live, Error> {
     let (number, metadata, data) = read(session, at, version).await?;
     if metadata.get("deletion_time").and_then(Value::as_str).is_some_and(|time| !time.is_empty()) {
         return Err(Error::Nothing(format!("Cannot {what} with a version that has been deleted")));

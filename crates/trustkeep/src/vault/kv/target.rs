@@ -50,7 +50,8 @@ impl Target {
         let (below, whole) = match asked_mount {
             Some(asked) => {
                 // -mount may name a folder below the mount.
-                let folder = asked.strip_prefix(path::clean(&mount)).filter(|_| !mount.is_empty()).unwrap_or_default();
+                let folder =
+                    asked.strip_prefix(path::clean(&mount)).filter(|_| !mount.is_empty()).unwrap_or_default();
                 (path::join(&[folder, given]), path::join(&[asked, given]))
             }
             None => {

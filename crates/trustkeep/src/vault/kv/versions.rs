@@ -65,7 +65,9 @@ pub(super) async fn destroy(session: &Session, args: Versions) -> Result<ExitCod
 async fn act(session: &Session, args: Versions, part: &str, what: &str) -> Result<ExitCode, Error> {
     let versions = numbers(&args.versions)?;
     if versions.is_empty() {
-        return Err(Error::Usage(format!("No versions provided, use -versions to specify the versions to {part}.")));
+        return Err(Error::Usage(format!(
+            "No versions provided, use -versions to specify the versions to {part}."
+        )));
     }
     let target = Target::find(session, &args.mount, &args.path).await?;
     needs_versions(&target, what)?;

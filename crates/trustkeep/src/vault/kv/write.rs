@@ -38,8 +38,11 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     let target = Target::find(session, &args.mount, &args.path).await?;
     let at = target.at("data");
     let body = if target.versioned { versioned(Value::Object(data), args.cas) } else { Value::Object(data) };
-    let secret =
-        session.client.write(&at, body).await.map_err(|error| error.during(format!("Error writing data to {at}")))?;
+    let secret = session
+        .client
+        .write(&at, body)
+        .await
+        .map_err(|error| error.during(format!("Error writing data to {at}")))?;
     super::wrote(session, secret.as_ref(), &at)
 }
 

@@ -61,7 +61,11 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     }
     if args.cancel {
         let request = Request::new(Method::DELETE, ATTEMPT).root_namespace();
-        session.client.json(request).await.map_err(|error| error.during("Error canceling root token generation"))?;
+        session
+            .client
+            .json(request)
+            .await
+            .map_err(|error| error.during("Error canceling root token generation"))?;
         return session.screen.line("Success! Root token generation canceled (if it was started)");
     }
     if args.init {
@@ -72,12 +76,17 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             }
         }
         let request = Request::new(Method::PUT, ATTEMPT).root_namespace().body(Value::Object(body));
-        let attempt = session.client.json(request).await.map_err(|error| error.during("Error initializing"))?;
+        let attempt =
+            session.client.json(request).await.map_err(|error| error.during("Error initializing"))?;
         return show(session, &attempt);
     }
     let request = Request::new(Method::GET, ATTEMPT).root_namespace();
     let request = if args.status { request } else { request.preparatory() };
-    let attempt = session.client.json(request).await.map_err(|error| error.during("Error getting root generation status"))?;
+    let attempt = session
+        .client
+        .json(request)
+        .await
+        .map_err(|error| error.during("Error getting root generation status"))?;
     if args.status {
         return show(session, &attempt);
     }
@@ -97,7 +106,8 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     let request = Request::new(Method::PUT, "sys/generate-root/update")
         .root_namespace()
         .body(json!({"key": key.as_str(), "nonce": nonce}));
-    let attempt = session.client.json(request).await.map_err(|error| error.during("Error posting unseal key"))?;
+    let attempt =
+        session.client.json(request).await.map_err(|error| error.during("Error posting unseal key"))?;
     show(session, &attempt)
 }
 
@@ -105,15 +115,20 @@ fn show(session: &Session, attempt: &Value) -> Result<ExitCode, Error> {
     if !session.screen.is_table() {
         return session.screen.structured(attempt);
     }
-    let text = |key: &str| attempt.get(key).filter(|value| !value.is_null()).map(table::plain).unwrap_or_default();
+    let text =
+        |key: &str| attempt.get(key).filter(|value| !value.is_null()).map(table::plain).unwrap_or_default();
     let mut rows = vec![
         vec!["Nonce".to_owned(), text("nonce")],
         vec!["Started".to_owned(), text("started")],
         vec!["Progress".to_owned(), format!("{}/{}", text("progress"), text("required"))],
         vec!["Complete".to_owned(), text("complete")],
     ];
-    let optional =
-        [("PGP Fingerprint", "pgp_fingerprint"), ("OTP", "otp"), ("OTP Length", "otp_length"), ("Encoded Token", "encoded_token")];
+    let optional = [
+        ("PGP Fingerprint", "pgp_fingerprint"),
+        ("OTP", "otp"),
+        ("OTP Length", "otp_length"),
+        ("Encoded Token", "encoded_token"),
+    ];
     for (title, key) in optional {
         let value = text(key);
         if !value.is_empty() && value != "0" {
@@ -129,10 +144,12 @@ fn unmask(encoded: &str, otp: &str) -> Result<Zeroizing<String>, Error> {
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let masked = lenient.decode(encoded).map_err(|_| Error::Usage("the encoded token is not base64".to_owned()))?;
+    let masked =
+        lenient.decode(encoded).map_err(|_| Error::Usage("the encoded token is not base64".to_owned()))?;
     if masked.len() != otp.len() {
         return Err(Error::Usage(
-            "the token and the one-time password have different lengths: they are not of the same attempt".to_owned(),
+            "the token and the one-time password have different lengths: they are not of the same attempt"
+                .to_owned(),
         ));
     }
     let bytes: Vec<u8> = masked.iter().zip(otp.as_bytes()).map(|(token, mask)| token ^ mask).collect();

@@ -14,12 +14,14 @@ const DEFAULT_THRESHOLD: u64 = 3;
 
 /// In how many parts the key is split.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "With a seal in a key service the vault unseals itself, and the shares are of the recovery key.\n\n\
+#[command(
+    after_help = "With a seal in a key service the vault unseals itself, and the shares are of the recovery key.\n\n\
     Examples:\n  \
     vault operator init\n  \
     vault operator init -key-shares=1 -key-threshold=1 -format=json > keys.json\n  \
     vault operator init -recovery-shares=1 -recovery-threshold=1     seal in a key service\n  \
-    vault operator init -status                                      exit code 0 initialised, 2 not")]
+    vault operator init -status                                      exit code 0 initialised, 2 not"
+)]
 pub(crate) struct Args {
     /// Only say whether it is initialised: exit code 0, or 2 if not
     #[arg(long)]
@@ -59,7 +61,8 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         return status(session).await;
     }
     let request = Request::new(Method::GET, "sys/seal-status").root_namespace().preparatory();
-    let seal = session.client.json(request).await.map_err(|error| error.during("Error checking seal status"))?;
+    let seal =
+        session.client.json(request).await.map_err(|error| error.during("Error checking seal status"))?;
     let split = if seal.get("recovery_seal").and_then(Value::as_bool).unwrap_or(false) {
         Split {
             shares: args.key_shares.unwrap_or(0),
@@ -98,8 +101,11 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
 
 async fn status(session: &Session) -> Result<ExitCode, Error> {
     let request = Request::new(Method::GET, "sys/init").root_namespace();
-    let answer =
-        session.client.json(request).await.map_err(|error| error.during("Error checking init status").as_local())?;
+    let answer = session
+        .client
+        .json(request)
+        .await
+        .map_err(|error| error.during("Error checking init status").as_local())?;
     let initialized = answer.get("initialized").and_then(Value::as_bool).unwrap_or(false);
     if session.screen.is_table() {
         session.screen.line(if initialized { "Vault is initialized" } else { "Vault is not initialized" })?;
@@ -175,7 +181,10 @@ mod tests {
     fn keys_of_shares_are_numbered() {
         let answer = json!({"keys": ["00", "01"], "keys_base64": ["AA==", "AQ=="], "root_token": "hvs.root"});
         let text = narrated(&answer, &SHAMIR);
-        assert!(text.starts_with("Unseal Key 1: AA==\nUnseal Key 2: AQ==\n\nInitial Root Token: hvs.root\n\n"), "{text}");
+        assert!(
+            text.starts_with("Unseal Key 1: AA==\nUnseal Key 2: AQ==\n\nInitial Root Token: hvs.root\n\n"),
+            "{text}"
+        );
         assert!(text.contains("Vault initialized with 2 key shares and a key threshold of 2."), "{text}");
     }
 
@@ -185,7 +194,9 @@ mod tests {
         let answer = json!({"keys": [], "keys_base64": [], "recovery_keys": ["02"], "recovery_keys_base64": ["Ag=="],
             "root_token": "hvs.root"});
         let text = narrated(&answer, &split);
-        assert!(text.starts_with("Recovery Key 1: Ag==\n\nInitial Root Token: hvs.root\n\nSuccess! Vault is initialized\n"));
+        assert!(text.starts_with(
+            "Recovery Key 1: Ag==\n\nInitial Root Token: hvs.root\n\nSuccess! Vault is initialized\n"
+        ));
         let machine = for_machines(&answer, &split);
         assert_eq!(
             serde_json::to_string(&machine).unwrap(),

@@ -8,8 +8,11 @@
 //!
 //! A stored segment is base64url without padding of nonce (12) ‖ ciphertext ‖ tag (16).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use quick_cache::sync::Cache;
 use trustkeep_crypto::aead::Aead;
 use trustkeep_crypto::{SecretBytes, hkdf, hmac};
 
@@ -25,6 +28,16 @@ pub(super) const VERSIONS: &str = "versions/";
 pub(super) struct Names {
     mac: hmac::Key,
     cipher: Aead,
+    places: Cache<String, Arc<Place>>,
+}
+
+/// Where a secret stands in storage.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Its record.
+    pub(super) record: String,
+    /// The folder of its versions; ends in `/`.
+    pub(super) versions: String,
 }
 
 impl Names {
@@ -46,7 +59,21 @@ impl Names {
         Ok(Names {
             mac: hmac::Key::new(hmac::Algorithm::Sha256, key("mac")?.expose()),
             cipher: Aead::aes256_gcm(&key("cipher")?).map_err(Error::internal)?,
+            places: Cache::new(PLACES_CACHED),
         })
+    }
+
+    /// Where the secret at `path` stands; remembered, for it costs more than the rest of a read.
+    ///
+    /// # Errors
+    /// 500 where encryption fails.
+    pub(super) fn place(&self, path: &str) -> Result<Arc<Place>> {
+        if let Some(place) = self.places.get(path) {
+            return Ok(place);
+        }
+        let place = Arc::new(Place { record: self.record(path)?, versions: self.versions(path) });
+        self.places.insert(path.to_owned(), place.clone());
+        Ok(place)
     }
 
     /// Where the record of the secret at `path` stands. A `path` that ends in `/`, or is empty, is a folder.
@@ -92,8 +119,8 @@ impl Names {
         Ok(format!("{name}{slash}"))
     }
 
-    /// The folder of the versions of the secret at `path`; ends in `/`.
-    pub(super) fn versions(&self, path: &str) -> String {
+    /// The folder of the versions of the secret at `path`.
+    fn versions(&self, path: &str) -> String {
         let mut signer = self.mac.signer();
         signer.update(b"versions:");
         signer.update(path.as_bytes());
@@ -115,6 +142,8 @@ impl Names {
     }
 }
 
+/// Secrets whose places are remembered for each mount.
+const PLACES_CACHED: usize = 4096;
 /// 160 bits: no two of a mount's paths ever share them.
 const VERSIONS_ID_LEN: usize = 20;
 

@@ -8,12 +8,14 @@
 //! - record: format (1) ‖ length of the metadata (4, big endian) ‖ metadata (JSON) ‖ text or nothing
 //! - document: format (1) ‖ text
 
+use std::sync::Arc;
+
 use trustkeep_crypto::SecretBytes;
 use trustkeep_store::Version;
 
 use super::config::Config;
 use super::key_metadata::KeyMetadata;
-use super::names::Names;
+use super::names::{Names, Place};
 use crate::core::{Batch, View};
 use crate::{Error, Result};
 
@@ -26,8 +28,7 @@ pub(super) const SWEEP_MAX: usize = 64;
 pub(super) struct Secret {
     /// The metadata, free to be changed before [`Self::save`].
     pub(super) meta: KeyMetadata,
-    record_path: String,
-    versions_path: String,
+    place: Arc<Place>,
     stored: Option<Version>,
     record: SecretBytes,
     text_start: usize,
@@ -40,18 +41,15 @@ impl Secret {
     /// # Errors
     /// 500 where the record is damaged, 503 while sealed, and the store's.
     pub(super) async fn load(view: &View, names: &Names, path: &str, now: i64) -> Result<Self> {
-        let record_path = names.record(path)?;
-        let versions_path = names.versions(path);
         let mut secret = Secret {
             meta: KeyMetadata::new(now),
-            record_path,
-            versions_path,
+            place: names.place(path)?,
             stored: None,
             record: SecretBytes::new(Vec::new()),
             text_start: 0,
             changes: Batch::new(),
         };
-        if let Some(entry) = view.get(&secret.record_path).await? {
+        if let Some(entry) = view.get(&secret.place.record).await? {
             (secret.meta, secret.text_start) = decode(entry.value.expose())?;
             secret.record = entry.value;
             secret.stored = Some(entry.version);
@@ -136,8 +134,8 @@ impl Secret {
     /// 500 where the metadata have no JSON form, which they have.
     pub(super) fn into_batch(mut self) -> Result<Batch> {
         let record = encode(&self.meta, self.inline())?;
-        self.put(self.record_path.clone(), record);
-        Ok(self.changes.expect(self.record_path, self.stored))
+        self.put(self.place.record.clone(), record);
+        Ok(self.changes.expect(self.place.record.as_str(), self.stored))
     }
 
     /// Removes the secret, or so many of its documents as one commit takes, whose versions are destroyed then.
@@ -161,8 +159,8 @@ impl Secret {
         for number in stored {
             self.delete(self.document_path(number));
         }
-        self.delete(self.record_path.clone());
-        let done = commit(view, self.changes.expect(self.record_path, self.stored)).await?;
+        self.delete(self.place.record.clone());
+        let done = commit(view, self.changes.expect(self.place.record.as_str(), self.stored)).await?;
         Ok(if done { Removal::Done } else { Removal::Conflict })
     }
 
@@ -178,7 +176,7 @@ impl Secret {
     }
 
     fn document_path(&self, number: u64) -> String {
-        format!("{}{number}", self.versions_path)
+        format!("{}{number}", self.place.versions)
     }
 
     /// The current version's text, empty where it does not stand in the record.

@@ -69,7 +69,8 @@ impl KvV2 {
         for _ in 0..ATTEMPTS {
             let mut batch = Batch::new();
             let (mut taken, mut bytes) = (0, 0);
-            for path in paths.iter().take(MOVE_MAX) {
+            let most = (self.view.rows_max() / 3).clamp(1, MOVE_MAX);
+            for path in paths.iter().take(most) {
                 let old = format!("{}{path}", kv_v1::FOLDER);
                 if let Some(entry) = self.view.get(&old).await? {
                     bytes += entry.value.len();

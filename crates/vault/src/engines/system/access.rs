@@ -58,7 +58,11 @@ pub(super) async fn visible_mounts(core: &Arc<Core>, request: &Request) -> Resul
 }
 
 /// `sys/internal/ui/mounts/<path>`, `sys/internal/ui/resultant-acl`, `sys/internal/ui/namespaces`.
-pub(super) async fn internal(unsealed: &Arc<Unsealed>, request: &Request, path: &str) -> Result<Option<Response>> {
+pub(super) async fn internal(
+    unsealed: &Arc<Unsealed>,
+    request: &Request,
+    path: &str,
+) -> Result<Option<Response>> {
     if request.operation != Operation::Read {
         return Err(Error::UnsupportedOperation);
     }

@@ -11,7 +11,11 @@ use crate::response::Response;
 use crate::{Error, Result, VAULT_BUILD_DATE, VAULT_VERSION};
 
 /// `sys/seal`, `sys/key-status`, `sys/rotate`, `sys/step-down`.
-pub(super) async fn answer(core: &Arc<Core>, unsealed: &Arc<Unsealed>, request: &Request) -> Result<Option<Response>> {
+pub(super) async fn answer(
+    core: &Arc<Core>,
+    unsealed: &Arc<Unsealed>,
+    request: &Request,
+) -> Result<Option<Response>> {
     match (request.path.as_str(), request.operation) {
         ("seal", op) if op.is_write() => {
             core.seal();
@@ -44,7 +48,9 @@ pub(super) async fn initialize(core: &Arc<Core>, request: &Request) -> Result<Op
     }
     for field in ["recovery_shares", "recovery_threshold"] {
         if request.int(field)?.unwrap_or(0) != 0 {
-            return Err(Error::invalid("parameters recovery_shares,recovery_threshold not applicable to seal type shamir"));
+            return Err(Error::invalid(
+                "parameters recovery_shares,recovery_threshold not applicable to seal type shamir",
+            ));
         }
     }
     let stored = request.int("stored_shares")?.unwrap_or(0);
@@ -64,7 +70,9 @@ pub(super) async fn unseal(core: &Arc<Core>, request: &Request) -> Result<Option
     let reset = request.bool("reset")?.unwrap_or(false);
     let key = request.text("key")?.unwrap_or_default();
     if !reset && key.is_empty() {
-        return Err(Error::invalid("'key' must be specified in request body as JSON, or 'reset' set to true"));
+        return Err(Error::invalid(
+            "'key' must be specified in request body as JSON, or 'reset' set to true",
+        ));
     }
     if core.seal_config().await?.is_none() {
         return Err(Error::Uninitialized);

@@ -63,8 +63,14 @@ impl Mounts<'_> {
         let request = self.request;
         let path = mount_path(path)?;
         let config = request.data.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
-        let named = |config: &Map<String, Value>| config.get("plugin_name").and_then(Value::as_str).map(str::to_owned);
-        let kind = request.text("type")?.filter(|kind| !kind.is_empty()).or_else(|| named(&config)).unwrap_or_default();
+        let named = |config: &Map<String, Value>| {
+            config.get("plugin_name").and_then(Value::as_str).map(str::to_owned)
+        };
+        let kind = request
+            .text("type")?
+            .filter(|kind| !kind.is_empty())
+            .or_else(|| named(&config))
+            .unwrap_or_default();
         if kind.is_empty() {
             return Err(Error::invalid("backend type must be specified as a string"));
         }
@@ -118,7 +124,8 @@ impl Mounts<'_> {
             data.insert("options".into(), json!(options));
         }
         if self.table == MountTable::Auth {
-            let kind = if entry.config.token_type.is_empty() { "default-service" } else { &entry.config.token_type };
+            let kind =
+                if entry.config.token_type.is_empty() { "default-service" } else { &entry.config.token_type };
             data.insert("token_type".into(), kind.into());
         }
         Ok(Some(Response::data(data)))
@@ -201,7 +208,9 @@ fn protected(table: MountTable) -> &'static [&'static str] {
 fn check_kv_version(options: Option<&BTreeMap<String, String>>) -> Result<()> {
     match options.and_then(|options| options.get("version")).map(String::as_str) {
         None | Some("" | "1" | "2") => Ok(()),
-        Some(other) => Err(Error::invalid(format!("invalid value {other:?} for the option version: kv has versions 1 and 2"))),
+        Some(other) => Err(Error::invalid(format!(
+            "invalid value {other:?} for the option version: kv has versions 1 and 2"
+        ))),
     }
 }
 
@@ -229,7 +238,9 @@ fn change_options(entry: &mut MountEntry, options: BTreeMap<String, String>) -> 
 /// Takes the tunable settings that `fields` names.
 fn apply(config: &mut MountConfig, fields: &Map<String, Value>, table: MountTable) -> Result<()> {
     let wrong = |field: &str| Error::invalid(format!("unable to parse the value of {field}"));
-    for (field, slot) in [("default_lease_ttl", &mut config.default_lease_ttl), ("max_lease_ttl", &mut config.max_lease_ttl)] {
+    for (field, slot) in
+        [("default_lease_ttl", &mut config.default_lease_ttl), ("max_lease_ttl", &mut config.max_lease_ttl)]
+    {
         match fields.get(field) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if text == "system" => *slot = 0,
@@ -242,12 +253,16 @@ fn apply(config: &mut MountConfig, fields: &Map<String, Value>, table: MountTabl
     match fields.get("force_no_cache") {
         None | Some(Value::Null) => {}
         Some(Value::Bool(value)) => config.force_no_cache = *value,
-        Some(Value::String(text)) => config.force_no_cache = text.parse().map_err(|_| wrong("force_no_cache"))?,
+        Some(Value::String(text)) => {
+            config.force_no_cache = text.parse().map_err(|_| wrong("force_no_cache"))?
+        }
         Some(_) => return Err(wrong("force_no_cache")),
     }
     match fields.get("listing_visibility") {
         None | Some(Value::Null) => {}
-        Some(Value::String(text)) if matches!(text.as_str(), "" | "hidden" | "unauth") => config.listing_visibility = text.clone(),
+        Some(Value::String(text)) if matches!(text.as_str(), "" | "hidden" | "unauth") => {
+            config.listing_visibility = text.clone()
+        }
         Some(other) => return Err(Error::invalid(format!("invalid listing visibility type: {other}"))),
     }
     for (field, slot) in [
@@ -259,7 +274,12 @@ fn apply(config: &mut MountConfig, fields: &Map<String, Value>, table: MountTabl
         match fields.get(field) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => {
-                *slot = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
+                *slot = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|entry| !entry.is_empty())
+                    .map(str::to_owned)
+                    .collect();
             }
             Some(Value::Array(list)) => {
                 let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| wrong(field));

@@ -20,7 +20,12 @@ pub(super) enum Form {
     Legacy,
 }
 
-pub(super) async fn answer(unsealed: &Arc<Unsealed>, request: &Request, name: &str, form: Form) -> Result<Option<Response>> {
+pub(super) async fn answer(
+    unsealed: &Arc<Unsealed>,
+    request: &Request,
+    name: &str,
+    form: Form,
+) -> Result<Option<Response>> {
     let policies = &unsealed.policies;
     match (name, request.operation) {
         ("", Operation::List) => {
