@@ -242,6 +242,10 @@ async fn policies_bound_what_a_token_does_from_the_next_request_on() {
         .unwrap();
     vault.write(&token, "kv/app/a", json!({ "x": 3 })).await.unwrap();
     assert!(vault.read(&token, "kv/app/a").await.is_err());
+    let preflight = vault.read(&token, "sys/internal/ui/mounts/kv/app/a").await.unwrap();
+    assert_eq!((&preflight["path"], &preflight["type"]), (&json!("kv/"), &json!("kv")));
+    let hidden = vault.read(&token, "sys/internal/ui/mounts/secret/x").await.unwrap_err();
+    assert_eq!(hidden.status(), 403);
     let wider = vault.write(&token, "auth/token/create", json!({ "policies": ["root"] })).await;
     assert!(wider.is_err());
 }

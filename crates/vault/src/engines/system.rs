@@ -29,6 +29,7 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "leader" if read => lifecycle::leader(core),
         "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
         "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
+        _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,
         _ => return None,
     })
 }

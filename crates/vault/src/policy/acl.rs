@@ -181,15 +181,10 @@ impl Acl {
 
     /// The closest of the rules that are not exact.
     fn closest(&self, path: &str) -> Option<&Permissions> {
-        let prefix = self.prefixes.longest(path);
-        let Some((pattern, rule)) = self.segments.iter().find(|(pattern, _)| pattern.matches(path)) else {
-            return prefix.map(|(_, rule)| rule);
-        };
-        match prefix {
-            Some((prefix, prefix_rule)) if Closeness::of_prefix(prefix) > Closeness::of_segments(pattern) => {
-                Some(prefix_rule)
-            }
-            _ => Some(rule),
-        }
+        let (prefix, rule) = self.prefixes.longest(path).unzip();
+        let prefix = prefix.map(Closeness::of_prefix);
+        let closer = |pattern: &Segments| prefix.is_none_or(|prefix| Closeness::of_segments(pattern) > prefix);
+        let mut candidates = self.segments.iter().take_while(|(pattern, _)| closer(pattern));
+        candidates.find(|(pattern, _)| pattern.matches(path)).map(|(_, rule)| rule).or(rule)
     }
 }

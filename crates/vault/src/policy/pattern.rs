@@ -79,7 +79,9 @@ impl Segments {
 
     /// Whether a request path is meant.
     pub(super) fn matches(&self, path: &str) -> bool {
-        if !self.text.as_bytes().iter().zip(path.as_bytes()).take(self.first_wildcard).all(|(a, b)| a == b) {
+        // Most patterns fail here, at the price of one comparison.
+        let head = self.text.as_bytes().get(..self.first_wildcard).unwrap_or_default();
+        if !path.as_bytes().starts_with(head) {
             return false;
         }
         let mut wanted = self.text.split('/').peekable();

@@ -57,7 +57,15 @@ pub(super) async fn visible_mounts(core: &Arc<Core>, request: &Request) -> Resul
     Ok(Some(Response::object(json!({ "auth": of(MountTable::Auth), "secret": of(MountTable::Secret) }))))
 }
 
-/// `sys/internal/ui/mounts/<path>`, `sys/internal/ui/resultant-acl`, `sys/internal/ui/namespaces`.
+/// `sys/internal/ui/mounts/<path>`: every token may ask of a mount that its policies reach into.
+pub(super) async fn visible_mount(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
+    let unsealed = core.unsealed()?;
+    let (_, acl) = unsealed.authenticate(request).await?;
+    let path = request.path.strip_prefix("sys/internal/ui/mounts/").unwrap_or_default();
+    mount_of(&unsealed, &acl, path).map(Some)
+}
+
+/// `sys/internal/ui/resultant-acl`, `sys/internal/ui/namespaces`.
 pub(super) async fn internal(
     unsealed: &Arc<Unsealed>,
     request: &Request,
@@ -71,10 +79,7 @@ pub(super) async fn internal(
     match path {
         "ui/resultant-acl" => Ok(Some(Response::object(acl.resultant()))),
         "ui/namespaces" => Ok(Some(Response::object(json!({ "keys": [] })))),
-        path => match path.strip_prefix("ui/mounts/") {
-            Some(path) => mount_of(unsealed, &acl, path).map(Some),
-            None => Err(Error::UnsupportedPath),
-        },
+        _ => Err(Error::UnsupportedPath),
     }
 }
 
