@@ -54,7 +54,8 @@ pub(crate) fn normalise(root: &Command, arguments: Vec<OsString>) -> Vec<OsStrin
                 None => out.push(format!("--{name}").into()),
             },
             Some(Kind::Value | Kind::OptionalValue) => out.push(format!("--{body}").into()),
-            None if name == "h" || name == "help" => out.push("--help".into()),
+            None if name == "h" => out.push("-h".into()),
+            None if name == "help" => out.push("--help".into()),
             // Unknown: clap answers, with the flag that was perhaps meant.
             None => out.push(format!("--{body}").into()),
         }
@@ -155,7 +156,7 @@ mod tests {
             ("server -config a.hcl -config=b.hcl", "server --config=a.hcl --config=b.hcl"),
             // help, unknown flags, a value that is missing
             ("kv get -help", "kv get --help"),
-            ("kv get -h", "kv get --help"),
+            ("kv get -h", "kv get -h"),
             ("kv get -mout=x", "kv get --mout=x"),
             ("kv get -mount", "kv get --mount"),
         ];

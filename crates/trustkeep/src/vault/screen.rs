@@ -221,6 +221,8 @@ mod tests {
         let text = render(&value, Format::Yaml).unwrap();
         let back: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(back, value);
-        assert_eq!(text, "");
+        let expected = "a:\n  list:\n  - x\n  - \"1\"\n  - 1\n  - \"- y\"\n  none: null\n  text: |\n    line 1\n    line 2\n\
+            b: \"true\"\nc: \"\"\nd: \"12:30\"\ne: \"a: b\"\nempty: {}\nf: \"yes\"\nnothing: []";
+        assert_eq!(text, expected);
     }
 }

@@ -57,9 +57,9 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     if let Some(metadata) = secret.get("metadata").and_then(Value::as_object) {
         screen.line(&table::banner_above("Metadata", metadata))?;
         screen.object(metadata)?;
+        screen.line("")?;
     }
     if let Some(data) = secret.get("data").and_then(Value::as_object) {
-        screen.line("")?;
         screen.line(&table::banner_above("Data", data))?;
         screen.object(data)?;
     }
