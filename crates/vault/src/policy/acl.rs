@@ -34,9 +34,9 @@ pub struct Verdict {
 pub struct Acl {
     root: bool,
     exact: HashMap<Box<str>, Permissions>,
-    prefixes: Prefixes,
-    /// The closest first.
-    segments: Vec<(Segments, Permissions)>,
+    prefixes: Prefixes<Permissions>,
+    /// By what stands before the first `+`; among each other, the closest first.
+    segments: Prefixes<Vec<(Segments, Permissions)>>,
 }
 
 impl Acl {
@@ -69,9 +69,14 @@ impl Acl {
                 Pattern::Segments(pattern) => segments.entry(pattern).and_modify(merge).or_insert_with(new),
             };
         }
-        let mut segments: Vec<_> = segments.into_iter().collect();
-        segments.sort_by(|(a, _), (b, _)| Closeness::of_segments(b).cmp(&Closeness::of_segments(a)));
-        Self { root: false, exact, prefixes: Prefixes::new(prefixes), segments }
+        let mut by_head: BTreeMap<String, Vec<(Segments, Permissions)>> = BTreeMap::new();
+        for (pattern, permissions) in segments {
+            by_head.entry(pattern.head().to_owned()).or_default().push((pattern, permissions));
+        }
+        for patterns in by_head.values_mut() {
+            patterns.sort_by(|(a, _), (b, _)| Closeness::of_segments(b).cmp(&Closeness::of_segments(a)));
+        }
+        Self { root: false, exact, prefixes: Prefixes::new(prefixes), segments: Prefixes::new(by_head) }
     }
 
     /// Whether its holder may do everything.
@@ -124,8 +129,8 @@ impl Acl {
         self.root
             || self.capabilities_at(mount_path).grants_anything()
             || self.exact.iter().any(|(path, rule)| path.starts_with(mount_path) && grants(rule))
-            || self.prefixes.below(mount_path).any(|(_, rule)| grants(rule))
-            || self.segments.iter().any(|(pattern, rule)| grants(rule) && pattern.reaches_below(mount_path))
+            || self.prefixes.below(mount_path).any(grants)
+            || self.patterns().any(|(pattern, rule)| grants(rule) && pattern.reaches_below(mount_path))
     }
 
     /// All rules, for `sys/internal/ui/resultant-acl`: `root`, `exact_paths` and `glob_paths` with their capabilities.
@@ -138,7 +143,7 @@ impl Acl {
             self.exact.iter().map(|(path, rule)| (path.to_string(), shown(rule))).collect();
         let mut globs: BTreeMap<String, Value> =
             self.prefixes.iter().map(|(prefix, rule)| (prefix.to_owned(), shown(rule))).collect();
-        for (pattern, rule) in &self.segments {
+        for (pattern, rule) in self.patterns() {
             let written = pattern.written();
             match written.strip_suffix('*') {
                 Some(stem) => globs.insert(stem.to_owned(), shown(rule)),
@@ -179,12 +184,19 @@ impl Acl {
         }
     }
 
-    /// The closest of the rules that are not exact.
+    /// The closest of the rules that are not exact. What decides first is how far the first wildcard is to the right,
+    /// so that the patterns are tried in the order of their closeness, and no further than the longest prefix.
     fn closest(&self, path: &str) -> Option<&Permissions> {
-        let (prefix, rule) = self.prefixes.longest(path).unzip();
+        let (prefix, rule) = self.prefixes.of(path).next().unzip();
         let prefix = prefix.map(Closeness::of_prefix);
-        let closer = |pattern: &Segments| prefix.is_none_or(|prefix| Closeness::of_segments(pattern) > prefix);
-        let mut candidates = self.segments.iter().take_while(|(pattern, _)| closer(pattern));
+        let mut candidates =
+            self.segments.of(path).flat_map(|(_, patterns)| patterns).take_while(|(pattern, _)| {
+                prefix.is_none_or(|prefix| Closeness::of_segments(pattern) > prefix)
+            });
         candidates.find(|(pattern, _)| pattern.matches(path)).map(|(_, rule)| rule).or(rule)
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &(Segments, Permissions)> {
+        self.segments.iter().flat_map(|(_, patterns)| patterns)
     }
 }

@@ -1,61 +1,63 @@
 use std::collections::BTreeMap;
 
-use crate::policy::permissions::Permissions;
-
-/// Rules by prefix, in the order of their bytes, each knowing the longest other prefix that it begins with.
+/// Values by prefix, in the order of their bytes, each knowing the longest other prefix that it begins with.
 ///
 /// All prefixes of a path that sort before it are prefixes of its nearest predecessor too, so that one binary search
-/// and a walk along those links find the longest.
-#[derive(Debug, Default)]
-pub(super) struct Prefixes(Vec<Entry>);
+/// and a walk along those links find them all.
+#[derive(Debug)]
+pub(super) struct Prefixes<T>(Vec<Entry<T>>);
 
 #[derive(Debug)]
-struct Entry {
+struct Entry<T> {
     prefix: Box<str>,
-    rule: Permissions,
+    value: T,
     shorter: Option<usize>,
 }
 
-impl Prefixes {
-    pub(super) fn new(rules: BTreeMap<String, Permissions>) -> Self {
-        let mut entries: Vec<Entry> = Vec::with_capacity(rules.len());
-        for (prefix, rule) in rules {
-            let shorter = longest(&entries, entries.len().checked_sub(1), &prefix);
-            entries.push(Entry { prefix: prefix.into(), rule, shorter });
+impl<T> Prefixes<T> {
+    pub(super) fn new(values: BTreeMap<String, T>) -> Self {
+        let mut known = Self(Vec::with_capacity(values.len()));
+        for (prefix, value) in values {
+            let shorter = known.longest(known.0.len().checked_sub(1), &prefix);
+            known.0.push(Entry { prefix: prefix.into(), value, shorter });
         }
-        Self(entries)
+        known
     }
 
-    /// The rule with the longest prefix of `path`.
-    pub(super) fn longest(&self, path: &str) -> Option<(&str, &Permissions)> {
+    /// Those whose prefix `path` begins with, the longest first.
+    pub(super) fn of(&self, path: &str) -> impl Iterator<Item = (&str, &T)> {
         let after = self.0.partition_point(|entry| *entry.prefix <= *path);
-        let found = longest(&self.0, after.checked_sub(1), path)?;
-        self.0.get(found).map(|entry| (&*entry.prefix, &entry.rule))
+        let longest = self.longest(after.checked_sub(1), path).and_then(|place| self.0.get(place));
+        let all = std::iter::successors(longest, |entry| self.0.get(entry.shorter?));
+        all.map(|entry| (&*entry.prefix, &entry.value))
     }
 
     /// Those whose prefix begins with `path`.
-    pub(super) fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a Permissions)> {
+    pub(super) fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a T> {
         let first = self.0.partition_point(|entry| *entry.prefix < *path);
         let entries = self.0.get(first..).unwrap_or_default();
-        entries
-            .iter()
-            .take_while(move |entry| entry.prefix.starts_with(path))
-            .map(|entry| (&*entry.prefix, &entry.rule))
+        entries.iter().take_while(move |entry| entry.prefix.starts_with(path)).map(|entry| &entry.value)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Permissions)> {
-        self.0.iter().map(|entry| (&*entry.prefix, &entry.rule))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|entry| (&*entry.prefix, &entry.value))
+    }
+
+    /// The place of the longest prefix of `path`, beginning at its nearest predecessor.
+    fn longest(&self, predecessor: Option<usize>, path: &str) -> Option<usize> {
+        let mut place = predecessor?;
+        loop {
+            let entry = self.0.get(place)?;
+            if path.starts_with(&*entry.prefix) {
+                return Some(place);
+            }
+            place = entry.shorter?;
+        }
     }
 }
 
-/// The place of the longest prefix of `path`, beginning at its nearest predecessor.
-fn longest(entries: &[Entry], predecessor: Option<usize>, path: &str) -> Option<usize> {
-    let mut place = predecessor?;
-    loop {
-        let entry = entries.get(place)?;
-        if path.starts_with(&*entry.prefix) {
-            return Some(place);
-        }
-        place = entry.shorter?;
+impl<T> Default for Prefixes<T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
