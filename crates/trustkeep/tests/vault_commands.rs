@@ -1,6 +1,8 @@
 //! The `vault` commands as programs, against a small double of a server: what only a misbehaving or absent server
 //! shows (retries, redirects, refusals), what is sent, and what lands in files. A real server has its own suite.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 

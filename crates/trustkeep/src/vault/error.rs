@@ -13,7 +13,7 @@ pub(crate) enum Error {
     Usage(String),
     /// The server answered with an error: exit code 2.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Box<Refusal>),
     /// The server was not reached, or not understood: exit code 2.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
@@ -54,6 +54,12 @@ pub(crate) struct Refusal {
     pub(crate) raw: Option<String>,
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(Box::new(refusal))
+    }
+}
+
 impl Error {
     /// Adds what was being done, unless this is no failure.
     pub(crate) fn during(self, doing: impl Into<String>) -> Self {
@@ -75,7 +81,7 @@ impl Error {
     }
 
     /// Turns codes of 2 into 1, for commands that use 2 to say something else.
-    pub(crate) fn as_local(self) -> Self {
+    pub(crate) fn into_local(self) -> Self {
         match self {
             Error::Refused(_) | Error::Unreachable(_) | Error::While { .. } | Error::Nothing(_) => {
                 Error::Usage(self.to_string())

@@ -23,8 +23,8 @@ pub(crate) async fn run(session: &Session, _args: Args) -> Result<ExitCode, Erro
         .client
         .json(Request::new(Method::GET, "sys/seal-status").root_namespace())
         .await
-        .map_err(|error| error.during("Error checking seal status").as_local())?;
-    show(session, seal).await.map_err(Error::as_local)
+        .map_err(|error| error.during("Error checking seal status").into_local())?;
+    show(session, seal).await.map_err(Error::into_local)
 }
 
 /// Shows a seal status completed with the leader; also after `unseal`.

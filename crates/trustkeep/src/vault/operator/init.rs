@@ -105,7 +105,7 @@ async fn status(session: &Session) -> Result<ExitCode, Error> {
         .client
         .json(request)
         .await
-        .map_err(|error| error.during("Error checking init status").as_local())?;
+        .map_err(|error| error.during("Error checking init status").into_local())?;
     let initialized = answer.get("initialized").and_then(Value::as_bool).unwrap_or(false);
     if session.screen.is_table() {
         session.screen.line(if initialized { "Vault is initialized" } else { "Vault is not initialized" })?;
