@@ -93,10 +93,14 @@ async fn measure_commits(options: &Options, tables: &Tables, path: &Path, dir: &
             results.push(workload::commits(&store, tables, *writers, *count).await?);
         }
     }
-    println!("| Durable commits | per second, best (median) | of raw | median / p99 latency | longest | bytes written per commit |");
+    println!(
+        "| Durable commits | per second, best (median) | of raw | median / p99 latency | longest | bytes written per commit |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     let raw_rate = best(small.iter().map(|(rate, _)| *rate));
-    for (name, raw) in [("raw append of 344 bytes + fdatasync", &small), ("raw append of 4 KiB + fdatasync", &page)] {
+    for (name, raw) in
+        [("raw append of 344 bytes + fdatasync", &small), ("raw append of 4 KiB + fdatasync", &page)]
+    {
         let rate = best(raw.iter().map(|(rate, _)| *rate));
         let middle = raw.iter().map(|(_, middle)| *middle).min().unwrap_or_default();
         println!(

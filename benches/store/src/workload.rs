@@ -36,9 +36,11 @@ impl Tables {
         rng.fill_bytes(&mut body);
         let mut index = vec![0; 32];
         rng.fill_bytes(&mut index);
-        Commit::new()
-            .put(&self.record, Key::of(key.to_vec()), Row::of([body]))
-            .put(&self.index, Key::of(index), Row::of([rng.random::<i64>()]))
+        Commit::new().put(&self.record, Key::of(key.to_vec()), Row::of([body])).put(
+            &self.index,
+            Key::of(index),
+            Row::of([rng.random::<i64>()]),
+        )
     }
 }
 
@@ -81,7 +83,12 @@ pub(crate) struct Commits {
 }
 
 /// `writers` tasks that commit one after the other until `count` commits are done.
-pub(crate) async fn commits(store: &Arc<dyn Store>, tables: &Tables, writers: usize, count: usize) -> Result<Commits> {
+pub(crate) async fn commits(
+    store: &Arc<dyn Store>,
+    tables: &Tables,
+    writers: usize,
+    count: usize,
+) -> Result<Commits> {
     let before = written_bytes()?;
     let begin = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();

@@ -176,11 +176,12 @@ impl Committer {
             return Err(error);
         }
         self.core.metrics.group(commits, begin.elapsed());
-        self.look_after(link)
+        self.look_after(link);
+        Ok(())
     }
 
     /// What is due every so many groups; the group itself stands by now.
-    fn look_after(&mut self, link: Link) -> Result<()> {
+    fn look_after(&mut self, link: Link) {
         self.groups_since_sync += 1;
         if self.groups_since_sync >= SYNC_GROUPS {
             self.sync_head();
@@ -193,7 +194,6 @@ impl Committer {
                 let _ = self.core.broken.set(error.to_string());
             }
         }
-        Ok(())
     }
 
     fn sync_head(&mut self) {

@@ -1,5 +1,7 @@
 //! Export and import: a moment between two commits, whole or refused.
 
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use std::sync::Arc;
 
 use trustkeep_store::ColumnType::{Bytes, Int, Text};

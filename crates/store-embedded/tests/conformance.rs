@@ -1,5 +1,7 @@
 //! The behavioural suite of the contract on this backend.
 
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

@@ -2,6 +2,13 @@
 //!
 //! The process is this test program again, see `crash/writer.rs`. Seeds are printed; `TRUSTKEEP_SEED` replays one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test reports by panicking"
+)]
+
 #[path = "crash/journal.rs"]
 mod journal;
 #[path = "crash/writer.rs"]

@@ -6,21 +6,21 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 /// The newest journal's bytes without the zeros that fill it up.
-pub fn read(store: &Path) -> Vec<u8> {
+pub(crate) fn read(store: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(newest(store)).unwrap();
     bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1);
     bytes
 }
 
 /// Cuts the last bytes off.
-pub fn truncate(store: &Path, reach: usize) {
+pub(crate) fn truncate(store: &Path, reach: usize) {
     let bytes = read(store);
     let keep = bytes.len().saturating_sub(reach);
     std::fs::OpenOptions::new().write(true).open(newest(store)).unwrap().set_len(keep as u64).unwrap();
 }
 
 /// Overwrites some of the last bytes.
-pub fn garble_end(store: &Path, reach: usize, rng: &mut StdRng) {
+pub(crate) fn garble_end(store: &Path, reach: usize, rng: &mut StdRng) {
     let mut bytes = read(store);
     let from = bytes.len().saturating_sub(reach);
     rng.fill(&mut bytes[from..]);
@@ -28,7 +28,7 @@ pub fn garble_end(store: &Path, reach: usize, rng: &mut StdRng) {
 }
 
 /// Damages the middle third; returns what then stands there.
-pub fn garble_middle(store: &Path, with_zeros: bool, rng: &mut StdRng) -> Vec<u8> {
+pub(crate) fn garble_middle(store: &Path, with_zeros: bool, rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = read(store);
     let at = rng.random_range(bytes.len() / 3..bytes.len() * 2 / 3);
     let damaged = &mut bytes[at..at + 48];

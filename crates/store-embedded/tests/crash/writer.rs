@@ -15,30 +15,30 @@ const WRITERS: i64 = 8;
 
 /// What the process said.
 #[derive(Debug, Default)]
-pub struct Acknowledged {
+pub(crate) struct Acknowledged {
     commits: BTreeSet<(i64, i64)>,
     failures: usize,
     after_failure: bool,
 }
 
 impl Acknowledged {
-    pub fn add(&mut self, writer: i64, number: i64) {
+    pub(crate) fn add(&mut self, writer: i64, number: i64) {
         self.commits.insert((writer, number));
     }
 
-    pub fn merge(&mut self, other: Acknowledged) {
+    pub(crate) fn merge(&mut self, other: Acknowledged) {
         self.commits.extend(other.commits);
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.commits.len()
     }
 
-    pub fn failures(&self) -> usize {
+    pub(crate) fn failures(&self) -> usize {
         self.failures
     }
 
-    pub fn acknowledged_after_failure(&self) -> bool {
+    pub(crate) fn acknowledged_after_failure(&self) -> bool {
         self.after_failure
     }
 
@@ -56,7 +56,7 @@ impl Acknowledged {
     }
 }
 
-pub fn tables() -> [Table; 3] {
+pub(crate) fn tables() -> [Table; 3] {
     let left = Table::define("crash", "left").partition("writer", Int).clustering("number", Int);
     let right = Table::define("crash", "right").partition("writer", Int).clustering("number", Int);
     let last = Table::define("crash", "last").partition("writer", Int).column("number", Int);
@@ -68,7 +68,7 @@ pub fn tables() -> [Table; 3] {
 }
 
 /// Commit `number` of a writer; it follows from the one before.
-pub fn commit(writer: i64, number: i64, size: usize) -> Commit {
+pub(crate) fn commit(writer: i64, number: i64, size: usize) -> Commit {
     let [left, right, last] = tables();
     let body: Vec<u8> = (0..size).map(|at| (writer * 31 + number * 7 + at as i64) as u8).collect();
     Commit::new()
@@ -79,7 +79,7 @@ pub fn commit(writer: i64, number: i64, size: usize) -> Commit {
 }
 
 /// Checks that every acknowledged commit stands and that none stands by half.
-pub async fn check(store: &EmbeddedStore, told: &Acknowledged) {
+pub(crate) async fn check(store: &EmbeddedStore, told: &Acknowledged) {
     let [left, right, last] = tables();
     store.create_tables(&tables()).await.unwrap();
     for writer in (0..WRITERS).chain([99]) {
@@ -108,19 +108,19 @@ pub async fn check(store: &EmbeddedStore, told: &Acknowledged) {
 }
 
 /// A running writer.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
     told: Acknowledged,
 }
 
 impl Running {
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Listens until so many commits were acknowledged.
-    pub fn acknowledged(&mut self, count: usize) {
+    pub(crate) fn acknowledged(&mut self, count: usize) {
         let begin = self.told.count();
         while self.told.count() < begin + count {
             assert!(self.listen(), "the writer ended by itself: {:?}", self.told);
@@ -128,14 +128,14 @@ impl Running {
     }
 
     /// Kills it and returns all that it had said.
-    pub fn kill(mut self) -> Acknowledged {
+    pub(crate) fn kill(mut self) -> Acknowledged {
         self.child.kill().unwrap();
         while self.listen() {}
         self.child.wait().unwrap();
         self.told
     }
 
-    pub fn until_it_ends(&mut self) -> Acknowledged {
+    pub(crate) fn until_it_ends(&mut self) -> Acknowledged {
         while self.listen() {}
         self.child.wait().unwrap();
         std::mem::take(&mut self.told)
@@ -152,7 +152,7 @@ impl Running {
 }
 
 /// Starts a writer; with `file_kib`, files of the process cannot grow beyond so many KiB and its commits are large.
-pub fn start(path: &Path, file_kib: Option<u64>) -> Running {
+pub(crate) fn start(path: &Path, file_kib: Option<u64>) -> Running {
     let program = std::env::current_exe().unwrap();
     let mut command = match file_kib {
         None => Command::new(program),
@@ -171,7 +171,7 @@ pub fn start(path: &Path, file_kib: Option<u64>) -> Running {
 }
 
 /// Lets a writer run for so many acknowledgements and kills it.
-pub fn killed_after(path: &Path, acknowledgements: usize) -> Acknowledged {
+pub(crate) fn killed_after(path: &Path, acknowledgements: usize) -> Acknowledged {
     let mut running = start(path, None);
     running.acknowledged(acknowledgements);
     running.kill()
