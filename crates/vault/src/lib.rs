@@ -19,6 +19,7 @@ pub mod auth;
 pub mod core;
 pub mod engines;
 mod error;
+mod hcl;
 pub mod http;
 pub mod policy;
 pub mod request;

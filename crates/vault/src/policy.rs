@@ -6,7 +6,6 @@
 mod acl;
 mod builtin;
 mod capabilities;
-pub(crate) mod hcl;
 mod parse;
 mod pattern;
 mod permissions;

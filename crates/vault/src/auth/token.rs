@@ -73,7 +73,7 @@ impl Tokens<'_> {
     async fn by_accessor(&self) -> Result<Arc<TokenEntry>> {
         let accessor = self.request.required("accessor")?;
         let found = self.unsealed.tokens.find_accessor(&accessor, self.now).await?;
-        found.ok_or_else(|| Error::Forbidden("invalid accessor".into()))
+        found.ok_or_else(|| Error::invalid("invalid accessor"))
     }
 
     async fn revoke_named(&self) -> Result<Option<Response>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use trustkeep_chassis::config::{nearest, value};
 
-use super::hcl::{self, Item, Kind, Value};
+use crate::hcl::{self, Item, Kind, Value};
 use super::pattern::Pattern;
 use super::permissions::{Parameters, Permissions};
 use super::template::Template;

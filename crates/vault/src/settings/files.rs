@@ -6,7 +6,7 @@ use trustkeep_chassis::config::Source;
 use zeroize::Zeroizing;
 
 use super::section::Reader;
-use crate::policy::hcl::{self, Item};
+use crate::hcl::{self, Item};
 
 /// Bytes of one file.
 const FILE_LEN_MAX: u64 = 4 * 1024 * 1024;

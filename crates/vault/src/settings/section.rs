@@ -8,7 +8,7 @@ use trustkeep_crypto::SecretString;
 use zeroize::Zeroizing;
 
 use super::files::File;
-use crate::policy::hcl::{Item, Kind, Value};
+use crate::hcl::{Item, Kind, Value};
 
 /// What accompanies the reading.
 pub(super) struct Reader<'a> {
