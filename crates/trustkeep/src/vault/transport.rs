@@ -295,17 +295,25 @@ fn explain(error: &reqwest::Error, url: &Url, address: &str) -> String {
                 certificate: -ca-cert=FILE or VAULT_CACERT."
             .to_owned();
     }
-    if chain.contains("NotValidForName") {
+    if chain.contains("not valid for name") || chain.contains("NotValidForName") {
         return format!(
             "x509: the certificate is not for this host\n\nUse the name in the certificate as address, or \
              -tls-server-name. Details: {chain}"
         );
     }
-    if chain.contains("Expired") || chain.contains("NotValidYet") {
+    if ["certificate expired", "Expired", "not valid yet", "NotValidYet"]
+        .iter()
+        .any(|text| chain.contains(text))
+    {
         return format!("x509: the certificate is not valid at this time\n\nDetails: {chain}");
     }
-    if chain.contains("CertificateRequired") {
-        return "the server wants a client certificate\n\nGive one: -client-cert and -client-key.".to_owned();
+    // With TLS 1.3 the refusal can come after the request was sent: then the connection just ends.
+    let ended = chain.contains("channel closed") || chain.contains("connection closed");
+    if chain.contains("CertificateRequired") || (secure && ended) {
+        return format!(
+            "the server closed the connection ({chain})\n\nIf it wants a client certificate, give one: \
+             -client-cert and -client-key."
+        );
     }
     if chain.contains("dns error") || chain.contains("lookup address") {
         return format!("the host of {address} is not known\n\nCheck -address or VAULT_ADDR.");
