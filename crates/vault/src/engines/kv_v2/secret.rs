@@ -21,8 +21,11 @@ use crate::{Error, Result};
 
 /// Bytes of a current version's text that its record takes in at most.
 pub(super) const INLINE_MAX: usize = 16 << 10;
-/// Documents that one commit removes at most: stores bound a transaction, DynamoDB to 100 rows.
-pub(super) const SWEEP_MAX: usize = 64;
+
+/// Documents that one commit removes at most, beside what else it changes: stores bound a transaction.
+pub(super) fn sweep_max(view: &View) -> usize {
+    view.rows_max().saturating_sub(ROWS_BESIDE).clamp(1, SWEEP_MAX)
+}
 
 /// A secret as it was read, and as it is to be written.
 pub(super) struct Secret {
@@ -33,6 +36,7 @@ pub(super) struct Secret {
     record: SecretBytes,
     text_start: usize,
     changes: Batch,
+    sweep_max: usize,
 }
 
 impl Secret {
@@ -48,6 +52,7 @@ impl Secret {
             record: SecretBytes::new(Vec::new()),
             text_start: 0,
             changes: Batch::new(),
+            sweep_max: sweep_max(view),
         };
         if let Some(entry) = view.get(&secret.place.record).await? {
             (secret.meta, secret.text_start) = decode(entry.value.expose())?;
@@ -104,7 +109,7 @@ impl Secret {
         }
     }
 
-    /// Destroys the given versions, at most [`SWEEP_MAX`] of them.
+    /// Destroys the given versions, at most [`sweep_max`] of them.
     pub(super) fn destroy(&mut self, numbers: &[u64]) {
         for number in numbers {
             let inline = *number == self.meta.current && !self.inline().is_empty();
@@ -151,7 +156,7 @@ impl Secret {
             .filter(|number| self.meta.version(*number).is_some_and(|version| !version.destroyed))
             .filter(|number| !(inline && *number == self.meta.current))
             .collect();
-        let room = SWEEP_MAX - self.changes.len().min(SWEEP_MAX);
+        let room = self.sweep_max.saturating_sub(self.changes.len());
         if stored.len() > room || self.meta.swept < self.meta.oldest {
             self.destroy(stored.get(..room.min(stored.len())).unwrap_or_default());
             return Ok(if self.save(view).await? { Removal::Partly } else { Removal::Conflict });
@@ -166,7 +171,7 @@ impl Secret {
 
     /// Removes documents of versions that were dropped, oldest first, as many as one commit takes.
     fn sweep(&mut self, never_stored: &[u64]) {
-        let end = self.meta.oldest.min(self.meta.swept.saturating_add(SWEEP_MAX as u64));
+        let end = self.meta.oldest.min(self.meta.swept.saturating_add(self.sweep_max as u64));
         for number in self.meta.swept..end {
             if !never_stored.contains(&number) {
                 self.delete(self.document_path(number));
@@ -266,5 +271,9 @@ fn document(text: &[u8]) -> SecretBytes {
     SecretBytes::new(document)
 }
 
+/// What [`sweep_max`] never exceeds, so that one request does not hold up others.
+const SWEEP_MAX: usize = 64;
+/// The record, its expectation and two documents.
+const ROWS_BESIDE: usize = 4;
 const FORMAT: u8 = 1;
 const HEADER: usize = 5;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::secret::SWEEP_MAX;
+use super::secret::sweep_max;
 use super::{ATTEMPTS, KvV2, contended};
 use crate::request::Request;
 use crate::response::Response;
@@ -51,7 +51,7 @@ impl KvV2 {
     pub(super) async fn handle_destroy(&self, request: &Request, path: &str) -> Result<Option<Response>> {
         let numbers = numbers(request, "no version number provided")?;
         let _alone = self.alone(path).await;
-        for some in numbers.chunks(SWEEP_MAX) {
+        for some in numbers.chunks(sweep_max(&self.view)) {
             let mut done = false;
             for _ in 0..ATTEMPTS {
                 let Some(mut secret) = self.find(path, request.now).await? else { return Ok(None) };

@@ -81,6 +81,10 @@ async fn long_histories_are_swept_in_bounded_commits() {
     for _ in 0..150 {
         kv.write("data/a", r#"{"data":{"v":1}}"#).await.unwrap();
     }
+    let many: Vec<u64> = (200..300).collect();
+    kv.write("destroy/a", &json!({"versions": many}).to_string()).await.unwrap();
+    let left = kv.stored("versions").await.len();
+    assert!((50..60).contains(&left), "{left}");
     kv.delete("metadata/a").await.unwrap();
     assert_eq!((kv.get("metadata/a").await.0, kv.keys("metadata/").await), (404, json!(404)));
     assert_eq!(kv.stored("").await, ["logical/test/names"]);
