@@ -10,7 +10,8 @@ use anyhow::{Context as _, ensure};
 const LINES_MAX: usize = 700;
 
 pub(crate) fn check(top: &Path) -> anyhow::Result<Vec<String>> {
-    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(top).output().context("git ls-files")?;
+    let listed =
+        Command::new("git").args(["ls-files", "-z"]).current_dir(top).output().context("git ls-files")?;
     ensure!(listed.status.success(), "git ls-files failed");
     let listed = String::from_utf8(listed.stdout)?;
     let mut broken = Vec::new();
@@ -60,7 +61,8 @@ fn rust(name: &str, text: &str) -> Vec<String> {
 fn links(top: &Path, name: &str, text: &str) -> Vec<String> {
     let folder = top.join(name).parent().map(Path::to_path_buf).unwrap_or_default();
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let inside = targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.is_empty());
+    let inside =
+        targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.is_empty());
     inside
         .filter(|target| !folder.join(target.split('#').next().unwrap_or_default()).exists())
         .map(|target| format!("{name}: the link to {target} leads nowhere"))
@@ -68,7 +70,10 @@ fn links(top: &Path, name: &str, text: &str) -> Vec<String> {
 }
 
 fn machine_paths(name: &str, text: &str) -> Vec<String> {
-    let found = text.lines().enumerate().filter(|(_, line)| ["/work/", "/root/.", "/tmp/bash_jobs"].iter().any(|path| line.contains(path)));
+    let found = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| ["/work/", "/root/.", "/tmp/bash_jobs"].iter().any(|path| line.contains(path)));
     found.map(|(number, _)| format!("{name}:{}: a path of one machine", number + 1)).collect()
 }
 

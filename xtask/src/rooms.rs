@@ -13,7 +13,12 @@ const FLOORS: [&[&str]; 6] = [
     &["trustkeep-e2e", "trustkeep-bench-store", "trustkeep-bench-vault", "xtask"],
     &["trustkeep"],
     &["trustkeep-vault"],
-    &["trustkeep-store-embedded", "trustkeep-store-postgres", "trustkeep-store-dynamodb", "trustkeep-kms-aws"],
+    &[
+        "trustkeep-store-embedded",
+        "trustkeep-store-postgres",
+        "trustkeep-store-dynamodb",
+        "trustkeep-kms-aws",
+    ],
     &["trustkeep-aws", "trustkeep-chassis", "trustkeep-store"],
     &["trustkeep-crypto"],
 ];
@@ -37,11 +42,16 @@ pub(crate) fn check(top: &Path) -> anyhow::Result<Vec<String>> {
         .current_dir(top)
         .output()
         .context("cargo metadata")?;
-    ensure!(metadata.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&metadata.stderr));
+    ensure!(
+        metadata.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&metadata.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&metadata.stdout)?;
     let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in list(&metadata, "packages") {
-        let known = list(package, "dependencies").filter(|dependency| dependency.get("kind").is_none_or(Value::is_null));
+        let known = list(package, "dependencies")
+            .filter(|dependency| dependency.get("kind").is_none_or(Value::is_null));
         edges.insert(text(package, "name"), known.map(|dependency| text(dependency, "name")).collect());
     }
     Ok(judge(&edges))
@@ -51,7 +61,9 @@ fn judge(edges: &BTreeMap<&str, Vec<&str>>) -> Vec<String> {
     let mut broken = Vec::new();
     for (from, known) in edges {
         let Some(floor) = floor(from) else {
-            broken.push(format!("{from} stands on no floor: name it in xtask/src/rooms.rs and in ARCHITECTURE.md"));
+            broken.push(format!(
+                "{from} stands on no floor: name it in xtask/src/rooms.rs and in ARCHITECTURE.md"
+            ));
             continue;
         };
         for to in known {

@@ -13,7 +13,10 @@ pub(crate) struct Request(Vec<u8>);
 impl Request {
     pub(crate) fn get(server: &Server, path: &str) -> Self {
         let Server { address, token, .. } = server;
-        Request(format!("GET /v1/{path} HTTP/1.1\r\nHost: {address}\r\nX-Vault-Token: {token}\r\n\r\n").into_bytes())
+        Request(
+            format!("GET /v1/{path} HTTP/1.1\r\nHost: {address}\r\nX-Vault-Token: {token}\r\n\r\n")
+                .into_bytes(),
+        )
     }
 
     pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Self {

@@ -31,14 +31,20 @@ async fn run() -> anyhow::Result<()> {
         let mut connection = Connection::open(&server).await?;
         connection.send(&Request::post(&server, &data(key), &secret)).await.context("preparing secrets")?;
     }
-    measure(&server, "health (no token, no store)", 64, 100_000, |_| Request::get(&server, "sys/health")).await?;
-    measure(&server, "token lookup-self", 64, 100_000, |_| Request::get(&server, "auth/token/lookup-self")).await?;
+    measure(&server, "health (no token, no store)", 64, 100_000, |_| Request::get(&server, "sys/health"))
+        .await?;
+    measure(&server, "token lookup-self", 64, 100_000, |_| Request::get(&server, "auth/token/lookup-self"))
+        .await?;
     for connections in [1, 16, 64] {
         let count = 20_000 * connections.min(5);
-        measure(&server, "KV v2 read", connections, count, |n| Request::get(&server, &data(n % KEYS))).await?;
+        measure(&server, "KV v2 read", connections, count, |n| Request::get(&server, &data(n % KEYS)))
+            .await?;
     }
     for (connections, count) in [(1, 3_000), (16, 20_000), (64, 60_000)] {
-        measure(&server, "KV v2 write", connections, count, |n| Request::post(&server, &data(n % KEYS), &secret)).await?;
+        measure(&server, "KV v2 write", connections, count, |n| {
+            Request::post(&server, &data(n % KEYS), &secret)
+        })
+        .await?;
     }
     let before = server.resident()?;
     let mut new = 0;
@@ -58,7 +64,10 @@ async fn run() -> anyhow::Result<()> {
     let fresh = tempfile::tempdir()?;
     drop(server);
     let empty = Server::start(fresh.path()).await?;
-    print(&format!("start to first answer, first start (makes the store): {} ms", empty.started_in.as_millis()));
+    print(&format!(
+        "start to first answer, first start (makes the store): {} ms",
+        empty.started_in.as_millis()
+    ));
     Ok(())
 }
 
@@ -95,7 +104,9 @@ async fn measure(
     let elapsed = began.elapsed();
     let cpu = server.cpu_seconds()? - cpu;
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(Duration::ZERO);
+    let at = |share: f64| {
+        latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(Duration::ZERO)
+    };
     print(&format!(
         "| {what} | {connections} | {count} | {:.0} | {} µs | {} µs | {:.1} µs |",
         count as f64 / elapsed.as_secs_f64(),

@@ -36,14 +36,18 @@ impl Server {
             .spawn()
             .context("taskset (package util-linux) starts the server on core 0")?;
         let stdout = child.stdout.take().context("the server's output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.context("the server ended at its start")?;
+        let line =
+            BufReader::new(stdout).lines().next_line().await?.context("the server ended at its start")?;
         let document: Value = serde_json::from_str(&line)?;
-        let field = |name: &str| document.pointer(&format!("/vault/{name}")).and_then(Value::as_str).map(str::to_owned);
+        let field = |name: &str| {
+            document.pointer(&format!("/vault/{name}")).and_then(Value::as_str).map(str::to_owned)
+        };
         let address = field("address").context("no address")?;
         let address = address.strip_prefix("http://").context("an http address")?.to_owned();
         let token = field("token").context("no token")?;
         pin_to_core_1()?;
-        let mut server = Server { address, token, started_in: Duration::ZERO, child, data_dir: data_dir.into() };
+        let mut server =
+            Server { address, token, started_in: Duration::ZERO, child, data_dir: data_dir.into() };
         Connection::open(&server).await?.send(&Request::get(&server, "sys/health")).await?;
         server.started_in = began.elapsed();
         Ok(server)
@@ -79,7 +83,8 @@ impl Server {
 
 fn pin_to_core_1() -> anyhow::Result<()> {
     let me = std::process::id().to_string();
-    let pinned = std::process::Command::new("taskset").args(["-cp", "1", &me]).stdout(Stdio::null()).status()?;
+    let pinned =
+        std::process::Command::new("taskset").args(["-cp", "1", &me]).stdout(Stdio::null()).status()?;
     ensure!(pinned.success(), "taskset could not pin the load generator to core 1");
     Ok(())
 }
