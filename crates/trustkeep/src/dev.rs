@@ -16,7 +16,7 @@ use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::core::{Core, CoreSettings, InitRequest};
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::request::{Operation, Request};
-use trustkeep_vault::service::Service;
+use trustkeep_vault::service::{Ports, Service};
 
 use self::keys::DevKeys;
 use crate::host::Host;
@@ -52,6 +52,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let host = Host::start(&args.log_level, None, false)?;
+    let listener = ListenSettings::new("vault", args.listen);
+    let ports = Ports::bind(vec![(listener, EdgeSettings::default())]).await;
+    let ports = ports.with_context(|| format!("cannot start on the data in {}", args.data_dir.display()))?;
     let store = VaultStore::embedded(&args.data_dir.join("store")).await?;
     let settings = CoreSettings {
         storage_type: "file".into(),
@@ -60,8 +63,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let core =
         Arc::new(Core::new(store.store.clone(), settings, Arc::new(SystemRandom), SystemClock::shared())?);
-    let listener = ListenSettings::new("vault", args.listen);
-    let service = Service::bind(core.clone(), vec![(listener, EdgeSettings::default())]).await?;
+    let service = Service::new(core.clone(), ports);
     let address = service
         .addresses()
         .first()

@@ -18,7 +18,7 @@ use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::VAULT_VERSION;
 use trustkeep_vault::core::{Core, CoreSettings};
 use trustkeep_vault::http::EdgeSettings;
-use trustkeep_vault::service::Service;
+use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::{Listener, Seal, Settings};
 
 use crate::host::Host;
@@ -83,6 +83,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     refuse_what_is_not_there(&settings)?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
+    let tls: Vec<ServerTls> = listeners.iter().filter_map(|(_, _, tls)| tls.clone()).collect();
+    let ports = Ports::bind(listeners.into_iter().map(|(listen, edge, _)| (listen, edge)).collect()).await?;
     let store = VaultStore::open(&settings.storage).await?;
     let core = Core::new(
         store.store.clone(),
@@ -94,9 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(lease) = &store.lease {
         core.fence(lease.fence());
     }
-    let tls: Vec<ServerTls> = listeners.iter().filter_map(|(_, _, tls)| tls.clone()).collect();
-    let wanted = listeners.into_iter().map(|(listen, edge, _)| (listen, edge)).collect();
-    let service = Service::bind(core.clone(), wanted).await?;
+    let service = Service::new(core.clone(), ports);
     banner(&settings, &service)?;
     service.spawn(&host.supervisor);
     let reload = reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls);

@@ -12,27 +12,37 @@ use trustkeep_chassis::supervisor::Supervisor;
 use crate::core::Core;
 use crate::http::{Edge, EdgeSettings, refusal};
 
-/// A vault whose ports are bound and not yet served: clients connect and wait.
+/// Ports that are bound and not yet served: clients connect and wait.
+pub struct Ports {
+    listeners: Vec<(Listener, EdgeSettings)>,
+}
+
+impl Ports {
+    /// Binds every listener: before the store is opened, so that a port that is taken leaves nothing behind.
+    ///
+    /// # Errors
+    /// The first port that cannot be had, with what to do.
+    pub async fn bind(wanted: Vec<(ListenSettings, EdgeSettings)>) -> Result<Self, BindError> {
+        let mut listeners = Vec::with_capacity(wanted.len());
+        for (settings, edge) in wanted {
+            listeners.push((Listener::bind(settings.with_refusals(refusal)).await?, edge));
+        }
+        Ok(Ports { listeners })
+    }
+}
+
+/// A vault behind its ports.
 pub struct Service {
     core: Arc<Core>,
     listeners: Vec<(Listener, Edge)>,
 }
 
 impl Service {
-    /// Binds every listener.
-    ///
-    /// # Errors
-    /// The first port that cannot be had, with what to do.
-    pub async fn bind(
-        core: Arc<Core>,
-        wanted: Vec<(ListenSettings, EdgeSettings)>,
-    ) -> Result<Self, BindError> {
-        let mut listeners = Vec::with_capacity(wanted.len());
-        for (settings, edge) in wanted {
-            let listener = Listener::bind(settings.with_refusals(refusal)).await?;
-            listeners.push((listener, Edge::new(core.clone(), edge)));
-        }
-        Ok(Service { core, listeners })
+    /// `core`, to be served at `ports`.
+    pub fn new(core: Arc<Core>, ports: Ports) -> Self {
+        let edge = |(listener, settings)| (listener, Edge::new(core.clone(), settings));
+        let listeners = ports.listeners.into_iter().map(edge).collect();
+        Service { core, listeners }
     }
 
     /// The address of each listener with its scheme, `http` or `https`.

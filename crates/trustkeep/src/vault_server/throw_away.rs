@@ -10,7 +10,7 @@ use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::core::{Core, CoreSettings, InitRequest};
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::request::{Operation, Request};
-use trustkeep_vault::service::Service;
+use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::Storage;
 
 use super::Args;
@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     )?;
     let core = Arc::new(core);
     let listener = ListenSettings::new("vault", args.dev_listen_address);
-    let service = Service::bind(core.clone(), vec![(listener, EdgeSettings::default())]).await?;
+    let service = Service::new(core.clone(), Ports::bind(vec![(listener, EdgeSettings::default())]).await?);
     let made = core.initialize(InitRequest { secret_shares: 1, secret_threshold: 1 }).await?;
     let unseal_key =
         made.shares.first().map(|share| share.to_base64().expose().to_owned()).unwrap_or_default();
