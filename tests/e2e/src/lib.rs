@@ -1,1 +1,43 @@
-//! The program from outside: whole-server and fault tests.
+//! The program from outside: it is started as its users start it, spoken to over HTTP and by its own command line,
+//! killed, and looked at. Nothing of its crates is linked in.
+//!
+//! - [`Server`]: a running `trustkeep dev` or `trustkeep vault server`;
+//! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
+//! - [`run`]: a command to its end.
+//!
+//! The program is that of `TRUSTKEEP_BIN`, else `target/debug/trustkeep`, which is built if it is missing.
+
+mod client;
+mod program;
+mod server;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+pub use client::{Answer, Client};
+pub use program::{Finished, program, run};
+pub use server::Server;
+
+/// How long anything may take before a test gives up: far more than it needs on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the answer is `Some`.
+///
+/// # Errors
+/// That of a question, or that `what` did not come about in [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = anyhow::Result<Option<T>>>>(
+    what: &str,
+    mut question: impl FnMut() -> F,
+) -> anyhow::Result<T> {
+    let asking = async {
+        let mut rounds = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            rounds.tick().await;
+            if let Some(answer) = question().await? {
+                return Ok(answer);
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.with_context(|| format!("{what} did not come about"))?
+}

@@ -1,7 +1,7 @@
 //! From an answer to HTTP: envelopes and errors.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -69,7 +69,12 @@ pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
         tracing::error!(status = error.status(), detail, "a request failed");
     }
     let body = serde_json::json!({ "errors": error.messages() }).to_string();
-    with_body(error.status(), body.into())
+    let mut response = with_body(error.status(), body.into());
+    if matches!(error, Error::TooLarge(_)) {
+        // The rest of the body is not read, so the connection ends: a client must not send on it again.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The process's metrics, for listeners that show them to everybody.
