@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub use request::{RequestMetrics, StatusClass};
 
@@ -21,6 +21,9 @@ use crate::shutdown::Shutdown;
 /// Upper bounds of the latency buckets, seconds: from an answer out of memory to a request that has hung.
 pub const LATENCY_BUCKETS_SECONDS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Buckets of every other histogram: sizes and counts.
+pub const COUNT_BUCKETS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 /// Metrics cannot be collected.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,7 +74,10 @@ fn recorder() -> &'static Result<PrometheusHandle, InstallError> {
     static RECORDER: OnceLock<Result<PrometheusHandle, InstallError>> = OnceLock::new();
     RECORDER.get_or_init(|| {
         PrometheusBuilder::new()
-            .set_buckets(&LATENCY_BUCKETS_SECONDS)
+            .set_buckets(&COUNT_BUCKETS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &LATENCY_BUCKETS_SECONDS)
+            })
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| InstallError(error.to_string()))
     })

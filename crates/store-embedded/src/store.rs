@@ -61,7 +61,9 @@ impl EmbeddedStore {
         let Some(head) = head else {
             return Err(advise(
                 &settings.dir,
-                Error::Corrupt("the file HEAD is missing, so that nothing shows whether commits are".into()),
+                Error::Corrupt(
+                    "the file HEAD is missing, so that nothing shows whether commits are missing".into(),
+                ),
             ));
         };
         let newest = read_links(&engine)
@@ -254,7 +256,7 @@ fn advise(dir: &Path, error: Error) -> Error {
     match error {
         Error::Corrupt(message) => Error::Corrupt(format!(
             "the store {}: {message}. Keep a copy of the directory, then import the newest export into a new one; or \
-             accept the loss (EmbeddedStore::accept_loss) to go on with what is left",
+             accept the loss (`trustkeep store accept-loss`) to go on with what is left",
             dir.display()
         )),
         error => error,

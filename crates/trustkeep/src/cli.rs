@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{argv, completion, dev, schema, vault, version};
+use crate::{argv, completion, dev, schema, store_command, vault, version};
 
 /// Secrets, records and identities of an organisation, in one program.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ enum Command {
     Vault(Box<vault::Args>),
     /// Create the tables a configuration needs in its store
     Schema(schema::Args),
+    /// Export, import or repair an embedded store
+    #[command(subcommand)]
+    Store(store_command::Command),
     /// Print a completion script for a shell
     Completion(completion::Args),
 }
@@ -80,6 +83,7 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
             Command::Dev(args) => block_on(dev::run(args)),
             Command::Vault(args) => block_on(vault::run(*args)),
             Command::Schema(args) => block_on(schema::run(args)),
+            Command::Store(command) => block_on(store_command::run(command)),
             Command::Completion(args) => report(completion::run(&args)),
         },
     }

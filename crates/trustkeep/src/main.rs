@@ -11,6 +11,7 @@ mod completion;
 mod dev;
 mod host;
 mod schema;
+mod store_command;
 mod stores;
 mod vault;
 mod vault_server;

@@ -33,20 +33,12 @@ impl VaultStore {
     pub(crate) async fn open(storage: &Storage) -> anyhow::Result<Self> {
         match storage {
             Storage::Inmem => {
-                let store: SharedStore = Arc::new(MemoryStore::new());
+                let store = raw(storage).await?;
                 store.create_tables(&[entry_table()?]).await?;
                 Ok(VaultStore { store, lease: None, embedded: None })
             }
             Storage::File { path } => Self::embedded(path).await,
-            Storage::Postgresql(settings) => {
-                let store = PostgresStore::open(postgres_settings(settings)?).await;
-                Self::shared(Arc::new(store.context("storage \"postgresql\"")?)).await
-            }
-            Storage::Dynamodb(settings) => {
-                let store =
-                    DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await;
-                Self::shared(Arc::new(store.context("storage \"dynamodb\"")?)).await
-            }
+            Storage::Postgresql(_) | Storage::Dynamodb(_) => Self::shared(raw(storage).await?).await,
         }
     }
 
@@ -95,15 +87,29 @@ pub(crate) fn describe(storage: &Storage) -> anyhow::Result<String> {
 
 /// Makes the tables of a vault's store where they are missing.
 pub(crate) async fn create(storage: &Storage) -> anyhow::Result<()> {
-    let store: SharedStore = match storage {
-        Storage::Inmem | Storage::File { .. } => return Ok(()),
-        Storage::Postgresql(settings) => Arc::new(PostgresStore::open(postgres_settings(settings)?).await?),
-        Storage::Dynamodb(settings) => Arc::new(
-            DynamoStore::open(dynamodb_settings(settings)?, rand::rngs::StdRng::from_os_rng()).await?,
-        ),
-    };
-    store.create_tables(&vault_tables()?).await?;
+    if !matches!(storage, Storage::Inmem | Storage::File { .. }) {
+        raw(storage).await?.create_tables(&vault_tables()?).await?;
+    }
     Ok(())
+}
+
+/// The store that a vault's configuration names, without its tables, cache and lease.
+pub(crate) async fn raw(storage: &Storage) -> anyhow::Result<SharedStore> {
+    Ok(match storage {
+        Storage::Inmem => Arc::new(MemoryStore::new()),
+        Storage::File { path } => Arc::new(EmbeddedStore::open(embedded_settings(path))?),
+        Storage::Postgresql(settings) => Arc::new(
+            PostgresStore::open(postgres_settings(settings)?).await.context("storage \"postgresql\"")?,
+        ),
+        Storage::Dynamodb(settings) => {
+            let random = rand::rngs::StdRng::from_os_rng();
+            Arc::new(
+                DynamoStore::open(dynamodb_settings(settings)?, random)
+                    .await
+                    .context("storage \"dynamodb\"")?,
+            )
+        }
+    })
 }
 
 /// Holds the lease of the storage, waiting for that of a server that died to end; another one that lives keeps it.
@@ -138,7 +144,7 @@ fn vault_tables() -> anyhow::Result<[Table; 2]> {
 }
 
 /// The embedded store as services use it: sized for machines of half a GiB.
-fn embedded_settings(dir: &Path) -> EmbeddedSettings {
+pub(crate) fn embedded_settings(dir: &Path) -> EmbeddedSettings {
     let mut settings = EmbeddedSettings::new(dir);
     settings.cache_bytes = CACHE_BYTES;
     settings.block_cache_bytes = 16 << 20;
@@ -170,16 +176,20 @@ fn dynamodb_settings(settings: &Dynamodb) -> anyhow::Result<DynamoSettings> {
     if let Some(retries) = settings.max_retries {
         dynamodb.max_retries = retries;
     }
-    if settings.endpoint.is_some() {
+    if settings.endpoint.as_ref().is_some_and(|endpoint| !endpoint.contains(".amazonaws.com")) {
         dynamodb.transaction_rows_max = EMULATOR_ROWS_MAX;
     }
     let entries = Layout::within(&settings.table, "Path", "Key").attribute("value", "Value");
-    let leases = Layout::within(&settings.table, "Path", "Key").under("core", "_");
-    Ok(dynamodb.lay_out("vault.entry", entries.into()).lay_out("vault.lease", leases.into()))
+    let leases = Layout::within(&settings.table, "Path", "Key").under("core", "_trustkeep-lease-");
+    let format = Layout::within(&settings.table, "Path", "Key").under("core", "_trustkeep-");
+    Ok(dynamodb
+        .lay_out("vault.entry", entries.into())
+        .lay_out("vault.lease", leases.into())
+        .lay_out("trustkeep.format", format.into()))
 }
 
 const CACHE_BYTES: u64 = 16 << 20;
-const LEASE: &str = "trustkeep";
-const LEASE_TTL: Duration = Duration::from_secs(5);
-/// Other endpoints than the region's own are mostly emulators, and the smallest takes this many rows.
+const LEASE: &str = "leader";
+const LEASE_TTL: Duration = Duration::from_secs(10);
+/// Endpoints that are not Amazon's are emulators, and the smallest takes this many rows.
 const EMULATOR_ROWS_MAX: usize = 10;

@@ -5,21 +5,22 @@ mod throw_away;
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_chassis::http::{Limits, ListenSettings};
+use trustkeep_chassis::logs;
 use trustkeep_chassis::shutdown::{ReloadRequests, Shutdown};
 use trustkeep_chassis::tls::ServerTls;
-use trustkeep_chassis::{logs, process};
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::VAULT_VERSION;
 use trustkeep_vault::core::{Core, CoreSettings};
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::service::{Ports, Service};
-use trustkeep_vault::settings::{Listener, Seal, Settings};
+use trustkeep_vault::settings::{Listener, Postgresql, Seal, Settings, Storage};
 
 use crate::host::Host;
 use crate::stores::VaultStore;
@@ -77,11 +78,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&args.config, &|name| std::env::var(name).ok())?;
     let level = args.log_level.as_deref().unwrap_or(settings.log_level.as_str()).to_owned();
     let format = args.log_format.as_deref().unwrap_or(settings.log_format.as_str()).to_owned();
-    let host = Host::start(&level, Some(&format), !settings.disable_mlock).map_err(explain_memory_lock)?;
+    let host = Host::start(&level, Some(&format), !settings.disable_mlock)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
     refuse_what_is_not_there(&settings)?;
+    warn_of_what_has_no_effect(&settings);
+    let _pid_file = write_pid(settings.pid_file.as_deref())?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
     let tls: Vec<ServerTls> = listeners.iter().filter_map(|(_, _, tls)| tls.clone()).collect();
     let ports = Ports::bind(listeners.into_iter().map(|(listen, edge, _)| (listen, edge)).collect()).await?;
@@ -101,19 +104,24 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     service.spawn(&host.supervisor);
     let reload = reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls);
     host.supervisor.spawn("reload", until(host.supervisor.shutdown().clone(), reload));
-    let outcome = match &store.lease {
+    let lost = match &store.lease {
         Some(lease) => {
             let shutdown = host.supervisor.shutdown().clone();
             tokio::select! {
-                () = lease.lost() => shutdown.trigger("the storage's lease was lost: another server has taken it"),
-                () = shutdown.wait() => {}
+                () = lease.lost() => {
+                    tracing::error!("{LEASE_LOST}");
+                    shutdown.trigger(LEASE_LOST);
+                    true
+                }
+                () = shutdown.wait() => false,
             }
-            host.run().await
         }
-        None => host.run().await,
+        None => false,
     };
+    let outcome = host.run().await;
     drop(core);
     store.close().await;
+    anyhow::ensure!(!lost, LEASE_LOST);
     outcome
 }
 
@@ -129,6 +137,40 @@ fn core_settings(settings: &Settings) -> CoreSettings {
     }
 }
 
+/// What is read and has no effect in this version.
+fn warn_of_what_has_no_effect(settings: &Settings) {
+    let ha_enabled = match &settings.storage {
+        Storage::Postgresql(settings) => settings.ha_enabled,
+        Storage::Dynamodb(settings) => settings.ha_enabled,
+        Storage::File { .. } | Storage::Inmem => false,
+    };
+    if ha_enabled {
+        tracing::warn!(
+            "ha_enabled: this version runs one server on a storage; a second one waits and then refuses"
+        );
+    }
+    if settings.raw_storage_endpoint {
+        tracing::warn!("raw_storage_endpoint has no effect: this version has no sys/raw");
+    }
+}
+
+/// Writes the process number where the configuration asks for it; gone again with the value returned.
+fn write_pid(file: Option<&Path>) -> anyhow::Result<Option<PidFile>> {
+    let Some(path) = file else { return Ok(None) };
+    std::fs::write(path, std::process::id().to_string())
+        .with_context(|| format!("pid_file: cannot write {}", path.display()))?;
+    Ok(Some(PidFile(path.to_owned())))
+}
+
+struct PidFile(PathBuf);
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Nothing depends on it; whoever reads it finds no such process.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// What the file may ask for and this version does not have: better not to start than to start without it.
 fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
     if settings.seal.as_ref().is_some_and(|seal| !matches!(seal, Seal::Shamir))
@@ -136,6 +178,16 @@ fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
     {
         anyhow::bail!(
             "this version unseals by key shares only: remove the seal stanza from the configuration"
+        );
+    }
+    if settings.ha_storage.is_some() {
+        anyhow::bail!(
+            "this version has no high availability: remove the ha_storage stanza from the configuration"
+        );
+    }
+    if let Storage::Postgresql(Postgresql { table: Some(table), .. }) = &settings.storage {
+        anyhow::bail!(
+            "storage \"postgresql\": the table is vault.entry in this version: remove table = {table:?}"
         );
     }
     for listener in &settings.listeners {
@@ -231,11 +283,4 @@ fn banner(settings: &Settings, service: &Service) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn explain_memory_lock(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(process::Error::LockMemory(_)) => error.context(
-            "memory cannot be locked against swapping: grant the capability CAP_IPC_LOCK (systemd: AmbientCapabilities, LimitMEMLOCK=infinity), or set disable_mlock = true",
-        ),
-        _ => error,
-    }
-}
+const LEASE_LOST: &str = "the storage could not be reached for longer than the lease on it lasts, or another server has taken it: this one stops; start it again";

@@ -152,7 +152,7 @@ impl Tokens<'_> {
             return Err(Error::invalid("root or sudo privileges required to create periodic token"));
         }
         let id = request.text("id")?.filter(|id| !id.is_empty());
-        self.check_id(id.as_deref(), sudo, &mut warnings)?;
+        check_id(id.as_deref(), sudo)?;
         let num_uses = request.int("num_uses")?.unwrap_or(0);
         if num_uses < 0 {
             return Err(Error::invalid("number of uses cannot be negative"));
@@ -235,25 +235,6 @@ impl Tokens<'_> {
         Ok(policies)
     }
 
-    fn check_id(&self, id: Option<&str>, sudo: bool, warnings: &mut Vec<String>) -> Result<()> {
-        let Some(id) = id else { return Ok(()) };
-        if !sudo {
-            return Err(Error::invalid("root or sudo privileges required to specify token id"));
-        }
-        if id.contains('.')
-            || ["s.", "b.", "r.", "hvs.", "hvb.", "hvr."].iter().any(|prefix| id.starts_with(prefix))
-        {
-            return Err(Error::invalid("custom token ID cannot have a '.' in its name"));
-        }
-        if id.len() > 512 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::invalid(
-                "custom token ID must be of at most 512 printable characters without blanks",
-            ));
-        }
-        warnings.push("Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure lookups.".into());
-        Ok(())
-    }
-
     fn ttl_of_child(
         &self,
         requested: i64,
@@ -306,6 +287,25 @@ impl Tokens<'_> {
         };
         Ok(Response::object(describe(entry, &id, self.now)))
     }
+}
+
+/// An operator's own choice of a token.
+fn check_id(id: Option<&str>, sudo: bool) -> Result<()> {
+    let Some(id) = id else { return Ok(()) };
+    if !sudo {
+        return Err(Error::invalid("root or sudo privileges required to specify token id"));
+    }
+    if id.contains('.')
+        || ["s.", "b.", "r.", "hvs.", "hvb.", "hvr."].iter().any(|prefix| id.starts_with(prefix))
+    {
+        return Err(Error::invalid("custom token ID cannot have a '.' in its name"));
+    }
+    if id.len() > 512 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            "custom token ID must be of at most 512 printable characters without blanks",
+        ));
+    }
+    Ok(())
 }
 
 /// A token's entry as `lookup` shows it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use trustkeep_chassis::clock::{ManualClock, Timestamp};
 use trustkeep_crypto::random::SystemRandom;
-use trustkeep_store::{Commit, Key, MemoryStore, Row, SharedStore, Store};
+use trustkeep_store::{Commit, Key, MemoryStore, Row, SharedStore};
 
 use super::{Core, CoreSettings, InitRequest, entry_table};
 use crate::request::{Operation, Request};

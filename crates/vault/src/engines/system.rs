@@ -26,7 +26,7 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "init" if read => lifecycle::is_initialized(core).await,
         "init" if write => lifecycle::initialize(core, request).await,
         "unseal" if write => lifecycle::unseal(core, request).await,
-        "leader" if read => lifecycle::leader(core),
+        "leader" if read => lifecycle::leader(),
         "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
         "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
         _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,

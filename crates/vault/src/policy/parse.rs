@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use trustkeep_chassis::config::{nearest, value};
 
-use crate::hcl::{self, Item, Kind, Value};
 use super::pattern::Pattern;
 use super::permissions::{Parameters, Permissions};
 use super::template::Template;
 use super::{Capabilities, Policy, Rule, RulePath};
+use crate::hcl::{self, Item, Kind, Value};
 
 type Result<T> = std::result::Result<T, String>;
 
