@@ -58,7 +58,7 @@ async fn a_torn_journal_end_is_refused_or_harmless() {
             Err(error) => {
                 refusals += 1;
                 assert!(matches!(error, Error::Corrupt(_)), "case {case}: {error}");
-                assert!(error.to_string().contains("accept_loss"), "{error}");
+                assert!(error.to_string().contains("accept-loss"), "{error}");
                 // Refused again: looking does not heal.
                 assert!(EmbeddedStore::open(Settings::new(&path)).is_err());
                 accepted(&path).await;

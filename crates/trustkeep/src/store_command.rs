@@ -13,7 +13,7 @@ use crate::stores;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Write all of an embedded store into one file, as it stands at one moment
-    #[command(after_help = "Example:\n  trustkeep store export --dir ./trustkeep-data/store backup.tkx")]
+    #[command(after_help = "Examples:\n  trustkeep store export --dir ./trustkeep-data/store backup.tkx")]
     Export(ExportArgs),
     /// Bring an export into an empty store of any kind: restoration, and the way from one store to another
     #[command(after_help = "Examples:\n  \
@@ -21,7 +21,10 @@ pub(crate) enum Command {
         trustkeep store import --config /etc/vault.d/vault.hcl backup.tkx   into the store of a configuration")]
     Import(ImportArgs),
     /// Open an embedded store again of which acknowledged commits are missing; what was lost stays lost
-    #[command(after_help = "Keep a copy of the directory first. With a newer export, import that instead.")]
+    #[command(
+        after_help = "Keep a copy of the directory first; if there is an export, import that instead.\n\n\
+        Example:\n  trustkeep store accept-loss --dir /var/lib/vault"
+    )]
     AcceptLoss(AcceptLossArgs),
 }
 

@@ -57,7 +57,6 @@ async fn a_sealed_vault_tells_nothing_and_writes_nothing_in_the_clear() {
         ("POST", "sys/capabilities-self"),
         ("GET", "sys/internal/ui/mounts"),
         ("GET", "sys/internal/ui/mounts/secret"),
-        ("GET", "sys/leader"),
         ("GET", "sys/key-status"),
         ("POST", "sys/rotate"),
         ("PUT", "sys/seal"),
