@@ -25,6 +25,7 @@ impl Server {
     pub(crate) async fn start(data_dir: &Path) -> anyhow::Result<Self> {
         let program = std::env::var("TRUSTKEEP_BIN").map(PathBuf::from).unwrap_or_else(|_| built());
         ensure!(program.exists(), "{} is missing: run `cargo build --release` first", program.display());
+        pin_to_core_1()?;
         let began = Instant::now();
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
@@ -45,7 +46,6 @@ impl Server {
         let address = field("address").context("no address")?;
         let address = address.strip_prefix("http://").context("an http address")?.to_owned();
         let token = field("token").context("no token")?;
-        pin_to_core_1()?;
         let mut server =
             Server { address, token, started_in: Duration::ZERO, child, data_dir: data_dir.into() };
         Connection::open(&server).await?.send(&Request::get(&server, "sys/health")).await?;

@@ -42,7 +42,7 @@ const ROTATE_GROUPS: u64 = RING / 6;
 /// After how many groups the witness is synced under constant load, and after how long in idleness.
 const SYNC_GROUPS: u64 = 8192;
 const SYNC_IDLE: Duration = Duration::from_millis(500);
-/// How long to look for the next commit before sleeping.
+/// How long to look for the next commit before sleeping, where that keeps no one else from running.
 const SPIN: Duration = Duration::from_micros(40);
 /// How old a look at the disk's free space may be.
 const SPACE_CHECK: Duration = Duration::from_millis(200);
@@ -58,6 +58,7 @@ pub(crate) struct Committer {
     last_group: usize,
     last_group_time: Duration,
     space: Option<(Instant, Result<()>)>,
+    spin: Duration,
 }
 
 impl Committer {
@@ -73,6 +74,11 @@ impl Committer {
             last_group: 1,
             last_group_time: Duration::ZERO,
             space: None,
+            spin: if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+                SPIN
+            } else {
+                Duration::ZERO
+            },
         }
     }
 
@@ -81,7 +87,7 @@ impl Committer {
         loop {
             if self.waiting.is_empty() {
                 let sleep = if self.head.is_dirty() { SYNC_IDLE } else { Duration::from_secs(3600) };
-                match self.core.queue.wait(SPIN, sleep) {
+                match self.core.queue.wait(self.spin, sleep) {
                     // Those who were answered together come back together; a disk write for the first alone
                     // would make the others wait for two.
                     Woken::Ready => self.core.queue.sleep(self.last_group, self.last_group_time / 8),

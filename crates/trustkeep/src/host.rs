@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use trustkeep_chassis::shutdown::{Reload, Shutdown, catch_signals};
 use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_chassis::{logs, metrics, process, tls};
+use trustkeep_crypto::Random as _;
+use trustkeep_crypto::random::SystemRandom;
 
 /// What hosts services for the life of the process.
 pub(crate) struct Host {
@@ -24,6 +26,8 @@ impl Host {
     /// # Errors
     /// An unknown log level or format, or a protection that the operating system refused.
     pub(crate) fn start(level: &str, format: Option<&str>, lock_memory: bool) -> anyhow::Result<Self> {
+        // Gathering the first entropy takes the library tens of milliseconds, which pass while the store is opened.
+        std::thread::spawn(|| SystemRandom.fill(&mut [0]));
         let level = level.parse()?;
         let format = format.map(str::parse).transpose()?.unwrap_or_default();
         let logs = logs::init(logs::Settings { level, format });

@@ -57,7 +57,8 @@ impl Service {
             let name = format!("vault listener {}", listener.local_address());
             let answer = service_fn(move |request| {
                 let edge = edge.clone();
-                async move { Ok::<_, Infallible>(edge.answer(request).await) }
+                // On the heap: the listener's layers would each move the whole of it.
+                Box::pin(async move { Ok::<_, Infallible>(edge.answer(request).await) })
             });
             supervisor.spawn(name, listener.serve(answer, shutdown.clone()));
         }

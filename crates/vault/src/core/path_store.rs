@@ -114,8 +114,11 @@ impl PathStore {
     /// # Errors
     /// [`trustkeep_store::Error::Conflict`] where an expectation or the fence does not hold, and the store's others.
     pub async fn commit(&self, batch: PathBatch) -> Result<Version> {
-        let touched: Vec<String> =
-            batch.deletes.iter().filter_map(|path| split(path).0).map(str::to_owned).collect();
+        let folder = |path: &String| split(path).0.map(str::to_owned);
+        // A folder that something was put into is not empty: there is no need to look.
+        let filled: BTreeSet<String> = batch.puts.iter().filter_map(|(path, _)| folder(path)).collect();
+        let mut touched: Vec<String> = batch.deletes.iter().filter_map(folder).collect();
+        touched.retain(|folder| !filled.contains(folder));
         let version = self.write(batch).await?;
         self.prune(touched).await;
         Ok(version)
