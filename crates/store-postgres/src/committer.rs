@@ -199,8 +199,8 @@ impl Worker {
             .enumerate()
             .map(|(index, (pending, version))| (index, &pending.commit, version))
             .collect();
-        let batches = batches(&self.names, &commits);
         let reads_only = group.iter().all(|pending| pending.commit.writes.is_empty());
+        let batches = batches(&self.names, &commits, !reads_only);
         let locks = if reads_only { BTreeMap::new() } else { locks(&self.names, group) };
         let limit = self.settings.statement_timeout + Duration::from_secs(2);
         let slot = writer.slot;

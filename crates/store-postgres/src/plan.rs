@@ -39,8 +39,9 @@ pub(crate) type Member<'a> = (usize, &'a Commit, i64);
 /// What a commit does to each table, by the table's name.
 type Shape<'a> = BTreeMap<&'a str, Use>;
 
-/// Divides a group into batches, to be run in this order.
-pub(crate) fn batches<'a>(names: &Names, group: &[Member<'a>]) -> Vec<Batch<'a>> {
+/// Divides a group into batches, to be run in this order. In a group that is `marked`, whatever fails is kept with the
+/// mark.
+pub(crate) fn batches<'a>(names: &Names, group: &[Member<'a>], marked: bool) -> Vec<Batch<'a>> {
     let mut waves: BTreeMap<usize, BTreeMap<Shape<'a>, Vec<Member<'a>>>> = BTreeMap::new();
     let mut rows: HashMap<(&str, &Key), (usize, usize)> = HashMap::new();
     for (index, commit, version) in group {
@@ -68,7 +69,7 @@ pub(crate) fn batches<'a>(names: &Names, group: &[Member<'a>]) -> Vec<Batch<'a>>
         wave.entry(shape(commit)).or_default().push((*index, commit, *version));
     }
     let shapes = waves.into_values().flatten();
-    shapes.map(|(shape, commits)| batch(names, &shape, &commits)).collect()
+    shapes.map(|(shape, commits)| batch(names, &shape, &commits, marked)).collect()
 }
 
 fn shape(commit: &Commit) -> Shape<'_> {
@@ -154,7 +155,7 @@ struct Part<'a> {
     deletes: Option<Rows>,
 }
 
-fn batch<'a>(names: &Names, shape: &Shape<'a>, commits: &[Member<'a>]) -> Batch<'a> {
+fn batch<'a>(names: &Names, shape: &Shape<'a>, commits: &[Member<'a>], marked: bool) -> Batch<'a> {
     let mut tables: BTreeMap<&str, &'a Table> = BTreeMap::new();
     if let Some((_, commit, _)) = commits.first() {
         tables.extend(
@@ -190,7 +191,7 @@ fn batch<'a>(names: &Names, shape: &Shape<'a>, commits: &[Member<'a>]) -> Batch<
     for (index, commit, version) in commits {
         fill(&mut builder, &parts, *index, commit, *version);
     }
-    let (text, takes_slot) = text(names, &builder, &parts);
+    let (text, takes_slot) = text(names, &builder, &parts, marked);
     Batch { text, arrays: builder.arrays, takes_slot }
 }
 
@@ -246,7 +247,12 @@ fn fill<'a>(
 }
 
 /// The statement of a batch, and whether it takes the writer's slot as its last parameter.
-fn text(names: &Names, builder: &Builder<'_>, parts: &BTreeMap<&str, Part<'_>>) -> (String, bool) {
+fn text(
+    names: &Names,
+    builder: &Builder<'_>,
+    parts: &BTreeMap<&str, Part<'_>>,
+    marked: bool,
+) -> (String, bool) {
     let mut failed: Vec<String> = Vec::new();
     let mut writes: Vec<String> = Vec::new();
     let can_fail = parts.values().any(|part| part.versions.is_some() || !part.columns.is_empty());
@@ -299,7 +305,8 @@ fn text(names: &Names, builder: &Builder<'_>, parts: &BTreeMap<&str, Part<'_>>) 
             writes.push(format!("DELETE FROM {table} t USING {source} WHERE {same}{}", spared(" AND")));
         }
     }
-    let takes_slot = can_fail && !writes.is_empty();
+    // Also for commits that write nothing: beside others that do, they are answered by the mark as well.
+    let takes_slot = can_fail && marked;
     if takes_slot {
         // What failed is kept with the writer's mark, for the case that the answer is lost on its way.
         writes.push(format!(
@@ -319,4 +326,24 @@ fn text(names: &Names, builder: &Builder<'_>, parts: &BTreeMap<&str, Part<'_>>) 
         false => "SELECT 0::int4, 0::int4 WHERE false",
     };
     (format!("WITH {} {answer}", clauses.join(", ")), takes_slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use trustkeep_store::{ColumnType, Row, Version};
+
+    use super::*;
+
+    #[test]
+    fn beside_commits_that_write_those_that_only_look_are_kept_with_the_mark_as_well() {
+        let table = Table::define("bank", "account").partition("owner", ColumnType::Text);
+        let table = table.column("balance", ColumnType::Int).build().unwrap();
+        let look = Commit::new().expect_version(&table, Key::of("alice"), Version(1));
+        let write = look.clone().put(&table, Key::of("bob"), Row::of([1]));
+        let names = Names::new("");
+        let mixed = batches(&names, &[(0, &look, 2), (1, &write, 3)], true);
+        assert!(mixed.len() == 2 && mixed.iter().all(|batch| batch.takes_slot));
+        let looks = batches(&names, &[(0, &look, 2)], false);
+        assert!(looks.iter().all(|batch| !batch.takes_slot), "a group without a mark has none to write to");
+    }
 }
