@@ -196,7 +196,8 @@ async fn a_commit_whose_answer_is_lost_is_acknowledged_once_it_is_known_to_have_
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// One thread, so that both commits wait before the committer looks, and go in one group.
+#[tokio::test]
 async fn a_conflict_whose_answer_is_lost_is_told_all_the_same() {
     let Some(counter) = Counter::new().await else { return };
     let stale = counter.increment().await;
