@@ -7,6 +7,8 @@ pub mod barrier;
 mod handle;
 mod init;
 pub mod keyring;
+mod lease;
+mod login;
 pub mod mount;
 pub mod path_store;
 mod policy_store;
@@ -19,6 +21,7 @@ mod view;
 
 pub use barrier::{Barrier, Batch, Entry};
 pub use init::{InitRequest, Initialized};
+pub use lease::LeaseEntry;
 pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
 pub use token::TokenEntry;
@@ -207,10 +210,10 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn sweep(&self) -> Result<usize> {
-        match self.unsealed() {
-            Ok(unsealed) => unsealed.tokens.sweep(self.now() / NANOS).await,
-            Err(_) => Ok(0),
-        }
+        let Ok(unsealed) = self.unsealed() else { return Ok(0) };
+        let now = self.now() / NANOS;
+        unsealed.tick(now).await;
+        unsealed.tokens.sweep(now).await
     }
 
     async fn open(&self, keyring: keyring::Keyring) -> Result<()> {
@@ -257,6 +260,17 @@ impl Unsealed {
     /// The mounts as they stand.
     pub fn mounts(&self) -> Arc<Mounts> {
         self.mounts.read().clone()
+    }
+
+    /// Lets every engine do what is due at `now` (unix seconds). What fails is logged and due again.
+    async fn tick(&self, now: i64) {
+        for mount in self.mounts().all() {
+            if let Some(engine) = &mount.engine
+                && let Err(error) = engine.tick(now).await
+            {
+                tracing::warn!(%error, mount = mount.entry.path, "what is due at a mount could not be done");
+            }
+        }
     }
 
     /// Adds a mount; its entry is stored first.

@@ -8,10 +8,15 @@ pub mod system;
 pub(crate) mod test_support;
 pub mod upgrading;
 
-use crate::Result;
-use crate::core::View;
+use std::sync::Arc;
+
+use trustkeep_crypto::Random;
+
+use crate::auth::Login;
+use crate::core::{LeaseEntry, TokenEntry, View};
 use crate::request::Request;
 use crate::response::Response;
+use crate::{Error, Result};
 
 /// A secrets engine or auth method behind a mount.
 ///
@@ -40,6 +45,45 @@ pub trait Engine: Send + Sync + 'static {
         false
     }
 
+    /// Renews a lease that this engine gave: how long it lives from now on. The core holds the answer to the
+    /// mount's bounds.
+    ///
+    /// # Errors
+    /// 400 where the engine refuses.
+    async fn renew(&self, lease: &LeaseEntry, increment: i64) -> Result<crate::response::SecretLease> {
+        let _ = (lease, increment);
+        Err(Error::invalid("lease is not renewable"))
+    }
+
+    /// Undoes what a lease stands for. Called again after a crash or a failure, so it must not mind being
+    /// called for what is gone already.
+    ///
+    /// # Errors
+    /// What could not be undone; it is tried again later.
+    async fn revoke(&self, lease: &LeaseEntry) -> Result<()> {
+        let _ = lease;
+        Ok(())
+    }
+
+    /// Looks at a login again before its token is renewed: its parameters as they are now.
+    ///
+    /// # Errors
+    /// 400 where who logged in may not any more.
+    async fn renew_login(&self, token: &TokenEntry) -> Result<Login> {
+        let _ = token;
+        Err(Error::invalid("lease is not renewable"))
+    }
+
+    /// Does what is due at `now` (unix seconds), for example removing what ended. Called every few seconds on the
+    /// active node.
+    ///
+    /// # Errors
+    /// What is logged; the next call comes all the same.
+    async fn tick(&self, now: i64) -> Result<()> {
+        let _ = now;
+        Ok(())
+    }
+
     /// Whether it only stands in until the mount's storage has its new form.
     fn is_upgrading(&self) -> bool {
         false
@@ -51,6 +95,10 @@ pub trait Engine: Send + Sync + 'static {
 pub struct EngineContext {
     /// Its storage.
     pub view: View,
+    /// Names the mount in identities' aliases: `<type>_<8 hex>`.
+    pub accessor: String,
+    /// Where its keys and names come from.
+    pub random: Arc<dyn Random>,
     /// The mount's options.
     pub options: std::collections::BTreeMap<String, String>,
     /// The mount's maximal lease in seconds, or the system's.

@@ -16,6 +16,7 @@
 //! - A request that was answered with a client error (4xx) changed nothing.
 
 pub mod auth;
+pub mod cidr;
 pub mod core;
 pub mod engines;
 mod error;

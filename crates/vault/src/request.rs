@@ -53,6 +53,11 @@ pub struct Request {
     pub token: Option<Arc<TokenEntry>>,
     /// The token as the caller sent it. Never to be logged.
     pub client_token: Option<Arc<str>>,
+    /// The headers as they came, for what an operator lets through to engines and audit devices. They hold the
+    /// token too: never to be logged as they are.
+    pub headers: http::HeaderMap,
+    /// Seconds for which the answer is to be kept behind a wrapping token; `None` to answer it bare.
+    pub wrap_ttl: Option<i64>,
     /// Where the request came from.
     pub remote: Option<SocketAddr>,
     /// Unix time in nanoseconds at which the request is handled.
@@ -71,6 +76,8 @@ impl Request {
             body: Bytes::new(),
             token: None,
             client_token: Some(token.into()),
+            headers: http::HeaderMap::new(),
+            wrap_ttl: None,
             remote: None,
             now: 0,
         }

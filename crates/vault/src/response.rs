@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::auth::Login;
+
 /// A successful answer. `None` in its place means 204.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
@@ -19,12 +21,49 @@ pub struct Response {
     pub lease_id: String,
     /// The envelope's `renewable`.
     pub renewable: bool,
+    /// What an auth method says of who logged in: the core makes the token and fills in `auth`.
+    pub login: Option<Box<Login>>,
+    /// What the answer's secret is leased for: the core registers the lease and fills in the fields above.
+    pub secret: Option<Box<SecretLease>>,
+    /// Where the answer itself is kept, if it was to be wrapped.
+    pub wrap_info: Option<Box<WrapInfo>>,
     /// Sentences for the operator.
     pub warnings: Vec<String>,
     /// Another HTTP status than 200; KV v2 answers 404 with data for deleted versions.
     pub status: Option<u16>,
     /// A body that is not an envelope, for example the health document.
     pub raw: Option<Raw>,
+}
+
+/// What an engine asks of the lease on its secret.
+#[derive(Clone, Debug, Default)]
+pub struct SecretLease {
+    /// Seconds; 0 takes the mount's.
+    pub ttl: i64,
+    /// Seconds that no renewal may pass, counted from the lease's issue; 0 takes the mount's.
+    pub max_ttl: i64,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+    /// What the engine needs to renew or revoke it. Stored behind the barrier.
+    pub internal: Map<String, Value>,
+}
+
+/// The envelope's `wrap_info`, in Vault's order of keys.
+#[derive(Clone, Debug, Serialize)]
+pub struct WrapInfo {
+    /// The token that unwraps it, once.
+    pub token: String,
+    /// That token's accessor.
+    pub accessor: String,
+    /// Seconds it lives.
+    pub ttl: i64,
+    /// RFC 3339 with nanoseconds.
+    pub creation_time: String,
+    /// The path whose answer is wrapped: what clients check against.
+    pub creation_path: String,
+    /// The accessor of the token within, where the answer holds one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub wrapped_accessor: String,
 }
 
 /// The envelope's `data`: built here, or JSON text that an engine kept.
@@ -59,6 +98,9 @@ pub struct Auth {
     pub policies: Vec<String>,
     /// Those of the token itself.
     pub token_policies: Vec<String>,
+    /// Those of the entity behind it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identity_policies: Vec<String>,
     /// What the auth method tells of the login.
     pub metadata: Option<BTreeMap<String, String>>,
     /// Seconds it lives; 0 for ever.

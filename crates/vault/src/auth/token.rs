@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::core::{Core, TokenEntry, Unsealed};
 use crate::policy;
 use crate::request::{Operation, Request};
-use crate::response::{Auth, Response};
+use crate::response::Response;
 use crate::{Error, Result};
 
 /// Answers a request below `auth/token/`.
@@ -119,7 +119,7 @@ impl Tokens<'_> {
         let id =
             self.request.text("token")?.or_else(|| self.request.client_token.as_deref().map(str::to_owned));
         let by_accessor = self.request.path == "renew-accessor";
-        let auth = auth(&renewed, if by_accessor { String::new() } else { id.unwrap_or_default() }, now);
+        let auth = renewed.to_auth(if by_accessor { String::new() } else { id.unwrap_or_default() }, now);
         let capped = increment > auth.lease_duration;
         let response = Response { auth: Some(auth), ..Default::default() };
         let effective = renewed.expire_time - now;
@@ -186,7 +186,7 @@ impl Tokens<'_> {
             ..TokenEntry::root(self.now)
         };
         let (id, entry) = self.unsealed.tokens.create(id, entry).await?;
-        Ok(Some(Response { auth: Some(auth(&entry, id, self.now)), warnings, ..Default::default() }))
+        Ok(Some(Response { auth: Some(entry.to_auth(id, self.now)), warnings, ..Default::default() }))
     }
 
     async fn policies_of_child(
@@ -327,7 +327,7 @@ fn describe(entry: &TokenEntry, id: &str, now: i64) -> Value {
         "path": entry.path,
         "policies": entry.policies,
         "renewable": entry.renewable,
-        "ttl": remaining(entry, now),
+        "ttl": entry.remaining(now),
         "type": "service",
     });
     if let Value::Object(map) = &mut data {
@@ -350,27 +350,6 @@ fn describe(entry: &TokenEntry, id: &str, now: i64) -> Value {
         }
     }
     data
-}
-
-fn auth(entry: &TokenEntry, id: String, now: i64) -> Auth {
-    Auth {
-        client_token: id,
-        accessor: entry.accessor.clone(),
-        policies: entry.policies.clone(),
-        token_policies: entry.policies.clone(),
-        metadata: entry.meta.clone(),
-        lease_duration: remaining(entry, now),
-        renewable: entry.renewable,
-        entity_id: entry.entity_id.clone(),
-        token_type: "service".into(),
-        orphan: entry.parent.is_empty(),
-        mfa_requirement: None,
-        num_uses: entry.num_uses.max(0),
-    }
-}
-
-fn remaining(entry: &TokenEntry, now: i64) -> i64 {
-    if entry.expire_time == 0 { 0 } else { (entry.expire_time - now).max(0) }
 }
 
 fn capped_warning(requested: i64, cap: i64) -> String {

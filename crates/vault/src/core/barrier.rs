@@ -54,6 +54,11 @@ impl Barrier {
         &self.paths
     }
 
+    /// Where randomness comes from.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.random
+    }
+
     /// Whether the keyring is gone.
     pub fn is_sealed(&self) -> bool {
         self.keyring.read().is_none()

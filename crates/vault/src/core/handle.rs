@@ -9,7 +9,7 @@ use crate::engines::system;
 use crate::policy::Acl;
 use crate::request::{Operation, Request};
 use crate::response::Response;
-use crate::{Error, Result, auth};
+use crate::{Error, Result, auth, cidr};
 
 impl Core {
     /// Answers a request whose `path` is the whole path below `/v1/`.
@@ -49,17 +49,24 @@ impl Core {
         answer
     }
 
+    /// Lets the mount's engine answer, and gives what it asks for: a token for a login.
     async fn dispatch(
         self: &Arc<Self>,
         unsealed: &Arc<Unsealed>,
         mount: &Mount,
         request: Request,
     ) -> Result<Option<Response>> {
-        match (&mount.engine, mount.entry.kind.as_str()) {
+        let answer = match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
             (None, "system") => system::answer(self, unsealed, &request).await,
             (None, _) => auth::token::answer(self, unsealed, &request).await,
+        };
+        let Some(mut response) = answer? else { return Ok(None) };
+        if let Some(login) = response.login.take() {
+            let path = format!("{}{}", request.mount_point, request.path);
+            response = self.log_in(unsealed, mount, path, &request, (response, *login)).await?;
         }
+        Ok(Some(response))
     }
 }
 
@@ -72,6 +79,9 @@ impl Unsealed {
         let id = request.client_token.as_deref().ok_or(Error::BadToken)?;
         let now = request.now / NANOS;
         let mut token = self.tokens.find(id, now).await?.ok_or(Error::BadToken)?;
+        if !cidr::allows(&token.bound_cidrs, request.remote) {
+            return Err(Error::BadToken);
+        }
         if token.num_uses != 0 {
             token = self.tokens.count_use(&token, now).await?;
         }

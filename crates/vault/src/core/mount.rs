@@ -190,6 +190,11 @@ impl Mounts {
         self.by_path.get(full_path)
     }
 
+    /// All mounts of both tables, in no order.
+    pub fn all(&self) -> Vec<Arc<Mount>> {
+        self.by_path.values().cloned().collect()
+    }
+
     /// All mounts of a table, by path.
     pub fn of(&self, table: MountTable) -> Vec<&Arc<Mount>> {
         let mut mounts: Vec<_> = self.by_path.values().filter(|mount| mount.entry.table == table).collect();
@@ -233,6 +238,8 @@ impl Mount {
         let or = |value: i64, system: i64| if value == 0 { system } else { value };
         let context = EngineContext {
             view: View::new(barrier.clone(), &entry.storage_prefix()),
+            accessor: entry.accessor.clone(),
+            random: barrier.random().clone(),
             options: entry.options.clone().unwrap_or_default(),
             lease_default: or(entry.config.default_lease_ttl, system_default),
             lease_max: or(entry.config.max_lease_ttl, system_max),

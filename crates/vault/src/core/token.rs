@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::response::Auth;
+
 /// A token as it is stored. The token itself is not in it, only what hashes to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenEntry {
@@ -44,6 +46,9 @@ pub struct TokenEntry {
     pub bound_cidrs: Vec<String>,
     /// The entity behind it; empty without one.
     pub entity_id: String,
+    /// What the auth method that made it needs at its renewal. Empty for tokens made by tokens.
+    #[serde(default)]
+    pub internal: serde_json::Map<String, serde_json::Value>,
 }
 
 impl TokenEntry {
@@ -68,12 +73,37 @@ impl TokenEntry {
             role: String::new(),
             bound_cidrs: Vec::new(),
             entity_id: String::new(),
+            internal: serde_json::Map::new(),
         }
     }
 
     /// Whether it carries the root policy.
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(|policy| policy == "root")
+    }
+
+    /// The envelope's `auth` for this token; `id` is the token itself, empty where it is not to be told.
+    pub fn to_auth(&self, id: String, now: i64) -> Auth {
+        Auth {
+            client_token: id,
+            accessor: self.accessor.clone(),
+            policies: self.policies.clone(),
+            token_policies: self.policies.clone(),
+            identity_policies: Vec::new(),
+            metadata: self.meta.clone(),
+            lease_duration: self.remaining(now),
+            renewable: self.renewable,
+            entity_id: self.entity_id.clone(),
+            token_type: "service".into(),
+            orphan: self.parent.is_empty(),
+            mfa_requirement: None,
+            num_uses: self.num_uses.max(0),
+        }
+    }
+
+    /// Seconds it still lives; 0 for tokens that never end.
+    pub fn remaining(&self, now: i64) -> i64 {
+        if self.expire_time == 0 { 0 } else { (self.expire_time - now).max(0) }
     }
 
     /// Whether it ended at `now` (unix seconds).

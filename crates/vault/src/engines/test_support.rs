@@ -41,6 +41,8 @@ impl Fixture {
     pub(crate) fn context(&self) -> EngineContext {
         EngineContext {
             view: self.view.clone(),
+            accessor: "test_01234567".into(),
+            random: Arc::new(SystemRandom),
             options: Default::default(),
             lease_max: 2_764_800,
             lease_default: 2_764_800,
@@ -92,6 +94,8 @@ impl Fixture {
             body: Bytes::copy_from_slice(body.as_bytes()),
             token: None,
             client_token: None,
+            headers: Default::default(),
+            wrap_ttl: None,
             remote: None,
             now: self.now.fetch_add(1_000_000, Ordering::Relaxed),
         }

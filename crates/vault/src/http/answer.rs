@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::response::{Auth, Data, Response};
+use crate::response::{Auth, Data, Response, WrapInfo};
 use crate::settings::{ResponseHeaders, StatusMatch};
 
 /// The body of an answer.
@@ -22,7 +22,7 @@ struct Envelope<'a> {
     renewable: bool,
     lease_duration: i64,
     data: Option<&'a Data>,
-    wrap_info: Option<()>,
+    wrap_info: Option<&'a WrapInfo>,
     warnings: Option<&'a [String]>,
     auth: Option<&'a Auth>,
 }
@@ -45,7 +45,7 @@ pub(super) fn success(
         renewable: response.renewable,
         lease_duration: response.lease_duration,
         data: response.data.as_ref(),
-        wrap_info: None,
+        wrap_info: response.wrap_info.as_deref(),
         warnings: (!response.warnings.is_empty()).then_some(&response.warnings),
         auth: response.auth.as_ref(),
     };

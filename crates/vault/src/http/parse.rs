@@ -55,6 +55,8 @@ pub(super) fn head(parts: &Parts) -> Result<Request> {
         body: Bytes::new(),
         token: None,
         client_token: client_token(&parts.headers),
+        headers: parts.headers.clone(),
+        wrap_ttl: None,
         remote: None,
         now: 0,
     })
