@@ -13,7 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -167,6 +169,71 @@ async fn a_requested_certificate_may_be_any_or_none_and_reaches_the_service() {
     let (certificate, key) = stranger.client("unknown").unwrap();
     assert!(get(address, &ca.ca_file(), Some((&certificate, &key))).await.unwrap().contains(" 1 "));
     assert!(get(address, &ca.ca_file(), None).await.unwrap().contains(" 0 "));
+}
+
+#[tokio::test]
+async fn a_requested_certificate_may_be_of_version_1_but_its_key_must_sign() {
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (ca, stranger) = (development(&folder), development(&other));
+    let (certificate, key) = stranger.client("old").unwrap();
+    let (_, other_key) = stranger.client("other").unwrap();
+    let old = version_1(&load_certificates(&certificate).unwrap()[0]);
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let mut settings = ca.server("server", &[]).unwrap();
+        settings = settings.with_client_certificates(ClientCertificates::Requested);
+        (settings.version_min, settings.version_max) = (version, version);
+        let (address, _) = start(ServerTls::load(settings).unwrap(), Limits::default()).await;
+        let text = get_as(address, &ca.ca_file(), old.clone(), &key).await.unwrap();
+        assert!(text.contains(" 1 "), "{version:?}: {text}");
+        let refused = get_as(address, &ca.ca_file(), old.clone(), &other_key).await;
+        assert!(refused.is_err(), "{version:?}: a certificate without its key was taken");
+    }
+}
+
+/// The certificate as version 1 knew it: the same key, no extensions. Nobody looks at its own signature.
+fn version_1(certificate: &CertificateDer<'_>) -> CertificateDer<'static> {
+    let der = |tag: u8, parts: &[&[u8]]| {
+        let content = parts.concat();
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &length[..], &content].concat()
+    };
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).unwrap();
+    let inside = &parsed.tbs_certificate;
+    // ecdsa-with-SHA256; its bytes stand in the certificate once inside and once outside.
+    let algorithm = der(0x30, &[&[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]]);
+    let time = |text: &[u8]| der(0x17, &[text]);
+    let validity = der(0x30, &[&time(b"200101000000Z"), &time(b"491231235959Z")]);
+    let tbs = der(
+        0x30,
+        &[
+            &[0x02, 0x01, 0x07],
+            &algorithm,
+            inside.issuer.as_raw(),
+            &validity,
+            inside.subject.as_raw(),
+            inside.subject_pki.raw,
+        ],
+    );
+    let whole = der(0x30, &[&tbs, &algorithm, &[0x03, 0x02, 0x00, 0x00]]);
+    let (_, back) = x509_parser::parse_x509_certificate(&whole).unwrap();
+    assert_eq!(back.version, x509_parser::x509::X509Version::V1);
+    CertificateDer::from(whole)
+}
+
+/// Asks with a certificate and a key that need not belong together.
+async fn get_as(
+    address: SocketAddr,
+    ca_file: &Path,
+    certificate: CertificateDer<'static>,
+    key_file: &Path,
+) -> Result<String, reqwest::Error> {
+    let mut config = (*client_config(ca_file, None).unwrap()).clone();
+    let key = PrivateKeyDer::from_pem_file(key_file).unwrap();
+    let key = config.crypto_provider().key_provider.load_private_key(key).unwrap();
+    let identity = Arc::new(CertifiedKey::new(vec![certificate], key));
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(identity));
+    let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(config).build().unwrap();
+    client.get(format!("https://localhost:{}/", address.port())).send().await?.text().await
 }
 
 #[tokio::test]
