@@ -3,9 +3,10 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use sha3::Digest as _;
 use subtle::ConstantTimeEq as _;
 
-/// The algorithms on offer. SHA3-224 is missing because the provider does not have it.
+/// The algorithms on offer. SHA3-224 comes from the `sha3` crate, because the provider does not have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// SHA-1: broken for signatures. Only for identifiers that a format defines with it (RFC 5280 key ids).
@@ -18,6 +19,8 @@ pub enum Algorithm {
     Sha384,
     /// SHA-512, 64 bytes.
     Sha512,
+    /// SHA3-224, 28 bytes.
+    Sha3_224,
     /// SHA3-256, 32 bytes.
     Sha3_256,
     /// SHA3-384, 48 bytes.
@@ -29,25 +32,30 @@ pub enum Algorithm {
 impl Algorithm {
     /// Bytes of a digest.
     pub fn output_len(self) -> usize {
-        self.provider().output_len()
+        self.provider().map_or(SHA3_224_LEN, digest::Algorithm::output_len)
     }
 
     /// Digests `data` in one go.
     pub fn digest(self, data: &[u8]) -> Digest {
-        Digest(digest::digest(self.provider(), data))
+        match self.provider() {
+            Some(provider) => Digest::new(digest::digest(provider, data).as_ref()),
+            None => Digest::new(&sha3::Sha3_224::digest(data)),
+        }
     }
 
-    pub(crate) fn provider(self) -> &'static digest::Algorithm {
-        match self {
+    /// What the provider calls it; `None` where it does not have it.
+    pub(crate) fn provider(self) -> Option<&'static digest::Algorithm> {
+        Some(match self {
             Self::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             Self::Sha224 => &digest::SHA224,
             Self::Sha256 => &digest::SHA256,
             Self::Sha384 => &digest::SHA384,
             Self::Sha512 => &digest::SHA512,
+            Self::Sha3_224 => return None,
             Self::Sha3_256 => &digest::SHA3_256,
             Self::Sha3_384 => &digest::SHA3_384,
             Self::Sha3_512 => &digest::SHA3_512,
-        }
+        })
     }
 }
 
@@ -60,22 +68,37 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
 
 /// A digest in the making, for data that comes in pieces.
 #[derive(Clone)]
-pub struct Hasher(digest::Context);
+pub struct Hasher(State);
+
+#[derive(Clone)]
+enum State {
+    Provider(digest::Context),
+    Sha3_224(sha3::Sha3_224),
+}
 
 impl Hasher {
     /// An empty message.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self(digest::Context::new(algorithm.provider()))
+        Self(match algorithm.provider() {
+            Some(provider) => State::Provider(digest::Context::new(provider)),
+            None => State::Sha3_224(sha3::Sha3_224::new()),
+        })
     }
 
     /// Appends `data` to the message.
     pub fn update(&mut self, data: &[u8]) {
-        self.0.update(data);
+        match &mut self.0 {
+            State::Provider(context) => context.update(data),
+            State::Sha3_224(state) => sha3::Digest::update(state, data),
+        }
     }
 
     /// The digest of the whole message.
     pub fn finish(self) -> Digest {
-        Digest(self.0.finish())
+        match self.0 {
+            State::Provider(context) => Digest::new(context.finish().as_ref()),
+            State::Sha3_224(state) => Digest::new(&state.finalize()),
+        }
     }
 }
 
@@ -87,9 +110,20 @@ impl fmt::Debug for Hasher {
 
 /// A finished digest.
 #[derive(Clone, Copy)]
-pub struct Digest(digest::Digest);
+pub struct Digest {
+    bytes: [u8; LEN_MAX],
+    len: usize,
+}
 
 impl Digest {
+    fn new(digest: &[u8]) -> Self {
+        let mut bytes = [0; LEN_MAX];
+        for (to, from) in bytes.iter_mut().zip(digest) {
+            *to = *from;
+        }
+        Self { bytes, len: digest.len() }
+    }
+
     /// Compares in time that depends on the lengths only.
     pub fn ct_eq(&self, other: &[u8]) -> bool {
         self.as_ref().ct_eq(other).into()
@@ -103,7 +137,7 @@ impl Digest {
 
 impl AsRef<[u8]> for Digest {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_ref()
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -112,6 +146,10 @@ impl fmt::Debug for Digest {
         f.write_str(&self.to_hex())
     }
 }
+
+const SHA3_224_LEN: usize = 28;
+/// Bytes of the longest digest.
+const LEN_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +170,7 @@ mod tests {
                 Algorithm::Sha512,
                 "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
             ),
+            (Algorithm::Sha3_224, "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf"),
             (Algorithm::Sha3_256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"),
             (
                 Algorithm::Sha3_384,

@@ -1,11 +1,15 @@
 //! Keyed message authentication codes: HMAC (RFC 2104).
 
+mod sha3;
+
 use std::fmt;
 
 use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq as _;
 
 use crate::{Error, Result};
+
+pub use self::sha3::sha3;
 
 /// The digest below the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,7 +1,8 @@
 //! Keys, signatures, AEAD, Shamir sharing, zeroised secrets and the KMS trait.
 //!
 //! **What it is**: the one door to cryptography for every service. Each module is a thin, typed cover over
-//! `aws-lc-rs` (and over `vsss-rs` for secret sharing) that fixes the encodings we store and send.
+//! `aws-lc-rs` (over `vsss-rs` for secret sharing, and over RustCrypto for what of SHA-3 the provider lacks)
+//! that fixes the encodings we store and send.
 //!
 //! **What it is not**: it holds no protocol, no key store, no file and no network access, and it implements
 //! no primitive of its own. TLS lives in the chassis, certificates in the services that issue them.
@@ -12,8 +13,8 @@
 //! - Randomness is a parameter ([`Random`]), so that a seed replays a test.
 //! - A failed decryption or verification says only that it failed.
 //!
-//! Main types: [`aead::Aead`], [`hash::Hasher`], [`hmac::Key`], [`sign::SigningKey`], [`agree::PrivateKey`],
-//! [`shamir`], [`kms::Kms`], [`envelope`].
+//! Main types: [`aead::Aead`], [`hash::Hasher`], [`hmac::Key`], [`sign::SigningKey`], [`rsa::PrivateKey`],
+//! [`agree::PrivateKey`], [`shamir`], [`kms::Kms`], [`envelope`].
 //!
 //! ```
 //! use trustkeep_crypto::{Key256, aead::Aead, random::SystemRandom, shamir};
@@ -32,14 +33,17 @@
 
 pub mod aead;
 pub mod agree;
+mod der;
 pub mod envelope;
 mod error;
 pub mod hash;
 pub mod hkdf;
 pub mod hmac;
+pub mod key_wrap;
 pub mod kms;
-mod pem;
+pub mod pem;
 pub mod random;
+pub mod rsa;
 mod secret;
 pub mod shamir;
 pub mod sign;

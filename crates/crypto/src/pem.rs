@@ -6,7 +6,10 @@ use crate::{Error, Result, SecretBytes};
 
 /// The content of the first block of `text`, which must have one of `labels`. Text before it is skipped:
 /// OpenSSL writes parameters and comments there.
-pub(crate) fn decode(text: &str, labels: &[&str]) -> Result<SecretBytes> {
+///
+/// # Errors
+/// [`Error::Encoding`] if it is not PEM, [`Error::Key`] if the block has another label.
+pub fn decode(text: &str, labels: &[&str]) -> Result<SecretBytes> {
     let not_pem = || Error::Encoding { encoding: "PEM" };
     let block = first_block(text, labels).ok_or_else(not_pem)?;
     let mut decoded = SecretBytes::zeroed(block.len());
@@ -25,7 +28,10 @@ pub(crate) fn decode(text: &str, labels: &[&str]) -> Result<SecretBytes> {
 }
 
 /// One block with lines of 64 characters.
-pub(crate) fn encode(label: &str, content: &[u8]) -> Result<String> {
+///
+/// # Errors
+/// [`Error::Provider`] if the label is not one that PEM takes.
+pub fn encode(label: &str, content: &[u8]) -> Result<String> {
     pem_rfc7468::encode_string(label, LineEnding::LF, content)
         .map_err(|_| Error::Provider { operation: "PEM encoding" })
 }

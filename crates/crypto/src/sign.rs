@@ -4,6 +4,8 @@
 //! SHA-512. An ECDSA signature is either a DER sequence (X.509, TLS, Java, Go) or the fixed-length `r ‖ s`
 //! (JOSE, DIDComm); an Ed25519 signature has one form. Private keys are PKCS#8, public keys SPKI.
 
+mod digest;
+
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
