@@ -5,6 +5,7 @@
 
 pub mod barrier;
 mod handle;
+mod help;
 mod init;
 pub mod keyring;
 mod lease;
@@ -12,6 +13,7 @@ mod login;
 pub mod mount;
 pub mod path_store;
 mod policy_store;
+mod remount;
 pub mod seal;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ pub use init::{InitRequest, Initialized};
 pub use lease::LeaseEntry;
 pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
+pub use remount::{Migration, Migrations};
 pub use token::TokenEntry;
 pub use view::View;
 
@@ -90,6 +93,8 @@ pub struct Unsealed {
     pub policies: PolicyStore,
     /// The cluster's name and id.
     pub cluster: Cluster,
+    /// Mounts that were moved.
+    pub migrations: Migrations,
     clock: SharedClock,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
@@ -249,6 +254,7 @@ impl Core {
             tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
             policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
+            migrations: Migrations::default(),
             clock: self.clock.clone(),
             mounts: RwLock::new(Arc::new(mounts)),
             changing_mounts: tokio::sync::Mutex::new(()),

@@ -14,6 +14,7 @@ use trustkeep_crypto::Random;
 
 use crate::auth::Login;
 use crate::core::{LeaseEntry, TokenEntry, View};
+use crate::help::Help;
 use crate::request::Request;
 use crate::response::Response;
 use crate::{Error, Result};
@@ -43,6 +44,11 @@ pub trait Engine: Send + Sync + 'static {
     fn is_root(&self, path: &str) -> bool {
         let _ = path;
         false
+    }
+
+    /// What it says of its paths.
+    fn help(&self) -> Help {
+        Help::NONE
     }
 
     /// Renews a lease that this engine gave: how long it lives from now on. The core holds the answer to the

@@ -25,6 +25,9 @@ pub enum Error {
     /// No mount takes the path: 404.
     #[error("no handler for route \"{0}\". route entry not found.")]
     NoHandler(String),
+    /// The mount is being moved or removed: 404.
+    #[error("no handler for route \"{0}\". route entry is tainted.")]
+    Tainted(String),
     /// The mount has no such path: 404.
     #[error("1 error occurred:\n\t* unsupported path\n\n")]
     UnsupportedPath,
@@ -74,7 +77,7 @@ impl Error {
         match self {
             Error::Invalid(_) | Error::Uninitialized => 400,
             Error::BadToken | Error::PermissionDenied | Error::Forbidden(_) => 403,
-            Error::NotFound | Error::NoHandler(_) | Error::UnsupportedPath => 404,
+            Error::NotFound | Error::NoHandler(_) | Error::Tainted(_) | Error::UnsupportedPath => 404,
             Error::UnsupportedOperation | Error::MethodNotAllowed => 405,
             Error::TooLarge(_) | Error::Store(Store::Limit { .. }) => 413,
             Error::UnsupportedMediaType(_) => 415,

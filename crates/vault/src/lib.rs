@@ -21,6 +21,7 @@ pub mod core;
 pub mod engines;
 mod error;
 mod hcl;
+pub mod help;
 pub mod http;
 pub mod policy;
 pub mod request;

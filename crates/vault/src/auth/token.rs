@@ -1,5 +1,7 @@
 //! The token auth method, `auth/token/` (`hashicorp/vault: vault/token_store.go`, paths).
 
+mod help;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,6 +11,8 @@ use crate::policy;
 use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
+
+pub use help::HELP;
 
 /// Answers a request below `auth/token/`.
 ///

@@ -23,9 +23,13 @@ impl Core {
         }
         let unsealed = self.unsealed()?;
         let mounts = unsealed.mounts();
+        if request.operation == Operation::Help {
+            return self.help(&unsealed, &request).await;
+        }
         let routed = mounts.route(&request.path);
         if let Some((mount, path)) = routed
             && mount.engine.as_ref().is_some_and(|engine| engine.is_public(path))
+            && !mount.is_moving
         {
             let (mount, path) = (mount.clone(), path.to_owned());
             return self.dispatch(&unsealed, &mount, narrow(request, &mount, path)).await;
@@ -35,6 +39,9 @@ impl Core {
             acl_or_missing(&acl, &request)?;
             return Err(Error::NoHandler(request.path));
         };
+        if mount.is_moving {
+            return Err(Error::Tainted(request.path));
+        }
         let (mount, path) = (mount.clone(), path.to_owned());
         let full_path = request.path.clone();
         request.token = Some(token.clone());

@@ -153,6 +153,8 @@ pub struct Mount {
     pub entry: MountEntry,
     /// What answers; `None` for those that the core answers itself (`sys/`, `auth/token/`).
     pub engine: Option<Arc<dyn Engine>>,
+    /// Whether it is being moved to another path and takes no requests meanwhile.
+    pub is_moving: bool,
 }
 
 /// All mounts of an unsealed vault. Replaced whole at every change.
@@ -256,7 +258,7 @@ impl Mount {
             (MountTable::Secret, "kv") => Some(Arc::new(KvV1::new(&context))),
             (_, kind) => return Err(Error::invalid(format!("plugin not found in the catalog: {kind}"))),
         };
-        Ok(Mount { entry, engine })
+        Ok(Mount { entry, engine, is_moving: false })
     }
 }
 

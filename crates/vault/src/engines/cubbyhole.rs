@@ -3,6 +3,8 @@
 //!
 //! It keeps JSON objects as KV version 1 does, without leases, in a folder named after the token's hash.
 
+mod help;
+
 use super::kv_v1::RawMaps;
 use super::{Engine, EngineContext};
 use crate::core::View;
@@ -30,6 +32,10 @@ impl Cubbyhole {
 
 #[async_trait::async_trait]
 impl Engine for Cubbyhole {
+    fn help(&self) -> crate::help::Help {
+        help::HELP
+    }
+
     async fn handle(&self, request: &Request) -> Result<Option<Response>> {
         self.of_caller(request)?.handle(request).await
     }

@@ -3,6 +3,8 @@
 //! What was written is kept as text and comes back to the letter. A secret stands at `v1/<path>` of the mount's
 //! storage, so that it cannot be taken for an entry of version 2 when the mount is upgraded.
 
+mod help;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -59,6 +61,10 @@ impl KvV1 {
 
 #[async_trait::async_trait]
 impl Engine for KvV1 {
+    fn help(&self) -> crate::help::Help {
+        help::HELP
+    }
+
     async fn handle(&self, request: &Request) -> Result<Option<Response>> {
         match request.operation {
             Operation::Read => self.read(&request.path).await,

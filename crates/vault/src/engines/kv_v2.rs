@@ -31,6 +31,7 @@ use crate::{Error, Result};
 pub(in crate::engines) mod body;
 mod config;
 mod data;
+mod help;
 mod key_metadata;
 mod merge_patch;
 mod metadata;
@@ -131,6 +132,10 @@ impl KvV2 {
 
 #[async_trait::async_trait]
 impl Engine for KvV2 {
+    fn help(&self) -> crate::help::Help {
+        help::HELP
+    }
+
     async fn handle(&self, request: &Request) -> Result<Option<Response>> {
         let (answer, known): (_, &[&str]) = match Route::of(&request.path) {
             Route::Config => {

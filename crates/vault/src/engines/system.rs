@@ -1,9 +1,11 @@
 //! The system backend, `sys/`: lifecycle, mounts, policies and what command lines ask for.
 
 mod access;
+mod help;
 mod lifecycle;
 mod mounts;
 mod policies;
+mod remount;
 
 use std::sync::Arc;
 
@@ -15,9 +17,11 @@ use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
 
+pub use help::HELP;
+
 /// Answers what needs neither a token nor an open barrier; `None` where the path is none of these.
 pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option<Result<Option<Response>>> {
-    let path = request.path.strip_prefix("sys/")?;
+    let path = request.path.strip_prefix("sys/").filter(|_| request.operation != Operation::Help)?;
     let read = request.operation == Operation::Read;
     let write = request.operation.is_write();
     Some(match path {
@@ -28,6 +32,7 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "unseal" if write => lifecycle::unseal(core, request).await,
         "leader" if read => lifecycle::leader(),
         "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
+        "internal/specs/openapi" if read => access::openapi(core, request).await,
         "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
         _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,
         _ => return None,
@@ -55,6 +60,7 @@ pub async fn answer(
         "capabilities" | "capabilities-self" | "capabilities-accessor" if rest.is_empty() => {
             access::capabilities(unsealed, request).await
         }
+        "remount" => remount::answer(core, unsealed, request, rest),
         "internal" => access::internal(unsealed, request, rest).await,
         "audit" if rest.is_empty() && request.operation == Operation::Read => {
             Ok(Some(Response::object(json!({}))))

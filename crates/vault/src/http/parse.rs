@@ -85,12 +85,13 @@ pub(super) fn body(request: &mut Request, headers: &HeaderMap, body: Bytes) -> R
 
 fn operation(parts: &Parts, data: &mut Map<String, Value>) -> Result<Operation> {
     let query = parts.uri.query().unwrap_or_default();
+    if form(query.as_bytes())?.get("help").is_some_and(|help| help != "") {
+        return Ok(Operation::Help);
+    }
     Ok(match parts.method {
         Method::GET | Method::HEAD => {
             *data = form(query.as_bytes())?;
-            if data.contains_key("help") {
-                return Ok(Operation::Help);
-            }
+            data.remove("help");
             match data.remove("list") {
                 None => Operation::Read,
                 Some(Value::String(text)) => match text.as_str() {

@@ -57,6 +57,18 @@ pub(super) async fn visible_mounts(core: &Arc<Core>, request: &Request) -> Resul
     Ok(Some(Response::object(json!({ "auth": of(MountTable::Auth), "secret": of(MountTable::Secret) }))))
 }
 
+/// `sys/internal/specs/openapi`: the document of what the caller can see.
+pub(super) async fn openapi(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
+    let unsealed = core.unsealed()?;
+    let acl = match request.client_token {
+        Some(_) => unsealed.authenticate(request).await.ok().map(|(_, acl)| acl),
+        None => None,
+    };
+    let generic = request.bool("generic_mount_paths")?.unwrap_or(false);
+    let document = unsealed.openapi(generic, |mount| is_visible(mount, acl.as_deref()));
+    Ok(Some(Response::document(200, &document)))
+}
+
 /// `sys/internal/ui/mounts/<path>`: every token may ask of a mount that its policies reach into.
 pub(super) async fn visible_mount(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     let unsealed = core.unsealed()?;

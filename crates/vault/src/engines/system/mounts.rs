@@ -187,7 +187,7 @@ impl Mounts<'_> {
 }
 
 /// A mount's path with one trailing slash.
-fn mount_path(path: &str) -> Result<String> {
+pub(super) fn mount_path(path: &str) -> Result<String> {
     let path = path.trim_end_matches('/');
     if path.is_empty() || path.starts_with('/') || path.contains("//") {
         return Err(Error::invalid("the path of a mount must not be empty or contain empty segments"));
@@ -301,5 +301,6 @@ fn apply(config: &mut MountConfig, fields: &Map<String, Value>, table: MountTabl
     Ok(())
 }
 
-const RESERVED: [&str; 5] = ["auth", "sys", "audit", "cubbyhole", "identity"];
+/// First segments that no secrets engine is mounted below.
+pub(super) const RESERVED: [&str; 5] = ["auth", "sys", "audit", "cubbyhole", "identity"];
 const PATH_BYTES_MAX: usize = 512;

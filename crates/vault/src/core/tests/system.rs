@@ -1,0 +1,166 @@
+//! Moving mounts, and what paths say of themselves.
+
+use super::*;
+use crate::request::Operation::{Help, Update};
+
+async fn raw(vault: &Vault, token: &str, operation: Operation, path: &str, data: Value) -> Result<Value> {
+    let answer = vault.ask(token, operation, path, data).await?.unwrap();
+    Ok(serde_json::from_slice(&answer.raw.unwrap().body).unwrap())
+}
+
+async fn moved(vault: &Vault, from: &str, to: &str) -> Result<Value> {
+    let body = json!({ "from": from, "to": to });
+    let answer = vault.ask(&vault.root, Update, "sys/remount", body).await?.unwrap();
+    assert_eq!(answer.warnings.len(), 1);
+    let Some(Data::Map(data)) = answer.data else { panic!("no data") };
+    let path = format!("sys/remount/status/{}", data["migration_id"].as_str().unwrap());
+    loop {
+        let status = vault.read(&vault.root, &path).await?;
+        if status["migration_info"]["status"] != "in-progress" {
+            return Ok(status["migration_info"].clone());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_moved_mount_keeps_its_secrets_its_id_and_its_place_after_a_restart() {
+    let vault = Vault::new().await;
+    vault.write(&vault.root, "sys/mounts/old", json!({ "type": "kv" })).await.unwrap();
+    vault.write(&vault.root, "old/a/b", json!({ "k": "v" })).await.unwrap();
+    let before = vault.read(&vault.root, "sys/mounts/old").await.unwrap();
+    let status = moved(&vault, "old", "team/new/").await.unwrap();
+    assert_eq!(status, json!({ "source_mount": "old/", "target_mount": "team/new/", "status": "success" }));
+    for round in 0..2 {
+        assert_eq!(vault.read(&vault.root, "team/new/a/b").await.unwrap()["k"], "v", "{round}");
+        assert_eq!(vault.read(&vault.root, "old/a/b").await.unwrap_err().status(), 404);
+        let after = vault.read(&vault.root, "sys/mounts/team/new").await.unwrap();
+        assert_eq!((&after["uuid"], &after["accessor"]), (&before["uuid"], &before["accessor"]));
+        vault.core.seal();
+        vault.unseal().await;
+    }
+    // The old path is free again.
+    vault.write(&vault.root, "sys/mounts/old", json!({ "type": "kv" })).await.unwrap();
+    assert_eq!(vault.read(&vault.root, "old/a/b").await.unwrap_err().status(), 404);
+}
+
+#[tokio::test]
+async fn mounts_that_cannot_be_moved_stay() {
+    let vault = Vault::new().await;
+    for path in ["one", "two"] {
+        vault.write(&vault.root, &format!("sys/mounts/{path}"), json!({ "type": "kv" })).await.unwrap();
+    }
+    let before = vault.read(&vault.root, "sys/mounts").await.unwrap();
+    for (from, to, message) in [
+        ("", "x", "both 'from' and 'to' path must be specified as a string"),
+        ("one", "", "both 'from' and 'to' path must be specified as a string"),
+        ("one ", "x", "'from' path cannot contain trailing whitespace"),
+        ("one", " x", "'to' path cannot contain trailing whitespace"),
+        ("none", "x", "no matching mount at \"none/\""),
+        ("one", "two", "path already in use at \"two/\""),
+        ("one", "two/below", "path already in use at \"two/\""),
+        ("one", "sys/x", "cannot remount to destination sys/x/"),
+        ("one", "identity", "cannot remount to destination identity/"),
+        ("sys", "x", "cannot remount \"sys/\""),
+        ("cubbyhole", "x", "cannot remount \"cubbyhole/\""),
+        ("auth/token", "auth/x", "cannot remount \"auth/token/\""),
+        ("auth/x", "y", "cannot remount auth mount to non-auth mount \"y/\""),
+        ("auth/x", "auth/token", "cannot remount to destination \"auth/token/\""),
+        ("auth/x", "auth/y", "no matching mount at \"auth/x/\""),
+        ("one", "a/../b", "invalid destination mount path \"a/../b\""),
+    ] {
+        let body = json!({ "from": from, "to": to });
+        let error = vault.write(&vault.root, "sys/remount", body).await.unwrap_err();
+        assert_eq!((error.status(), error.to_string().as_str()), (400, message), "{from} {to}");
+    }
+    assert_eq!(vault.read(&vault.root, "sys/mounts").await.unwrap(), before);
+    let unknown = vault.read(&vault.root, "sys/remount/status/none").await.unwrap_err();
+    assert_eq!(unknown.status(), 404);
+}
+
+#[tokio::test]
+async fn every_path_that_is_described_is_there() {
+    let vault = Vault::new().await;
+    let ignored = ["seal", "step-down", "init", "unseal", "rotate"];
+    for path in crate::engines::system::HELP.paths {
+        if ignored.contains(&path.pattern) {
+            continue;
+        }
+        for operation in path.operations {
+            let mut asked = path.pattern.replace("*}", "}");
+            for name in path.parameters() {
+                asked = asked.replace(&format!("{{{name}}}"), "none");
+            }
+            if *operation == Operation::List {
+                asked.push('/');
+            }
+            let answer = vault.ask(&vault.root, *operation, &format!("sys/{asked}"), json!({})).await;
+            assert!(
+                !matches!(&answer, Err(Error::UnsupportedPath | Error::UnsupportedOperation)),
+                "{operation:?} {asked}: {answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn help_needs_a_token_and_a_path_that_is_there() {
+    let vault = Vault::new().await;
+    vault.write(&vault.root, "sys/mounts/kv2", json!({ "type": "kv-v2" })).await.unwrap();
+    let holder = vault.token(&vault.root, json!({ "policies": ["default"] })).await;
+    for (path, part) in [
+        ("sys", "^mounts/(?P<path>.+)$"),
+        ("sys/remount", "Matching Route: ^remount$"),
+        ("kv2/data/a/b", "^data/(?P<path>.+)$"),
+        ("kv2/metadata/", "^metadata$"),
+        ("cubbyhole/", "cubbyhole"),
+        ("auth/token/create", "explicit_max_ttl"),
+    ] {
+        let help = raw(&vault, &holder, Help, path, json!({})).await.unwrap();
+        assert!(help["help"].as_str().unwrap().contains(part), "{path}: {help}");
+        assert!(help["openapi"]["paths"].is_object() && help["see_also"].is_null());
+        if path.starts_with("kv2") {
+            assert_eq!(vault.ask("none", Help, path, json!({})).await.unwrap_err().status(), 403);
+        }
+    }
+    // What is answered without a token is also described without.
+    raw(&vault, "none", Help, "sys/seal-status", json!({})).await.unwrap();
+    for path in ["sys/none", "none/x", "kv2/none/x/y"] {
+        assert_eq!(vault.ask(&holder, Help, path, json!({})).await.unwrap_err().status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_shows_what_its_reader_may_see() {
+    let vault = Vault::new().await;
+    vault.write(&vault.root, "sys/mounts/kv2", json!({ "type": "kv-v2" })).await.unwrap();
+    let document = |token: String, data: Value| {
+        let vault = &vault;
+        async move { raw(vault, &token, Operation::Read, "sys/internal/specs/openapi", data).await.unwrap() }
+    };
+    let whole = document(vault.root.clone(), json!({})).await;
+    assert_eq!(whole["openapi"], "3.0.2");
+    assert_eq!(whole["paths"]["/sys/remount"]["x-vault-sudo"], true);
+    assert_eq!(whole["paths"]["/sys/health"]["x-vault-unauthenticated"], true);
+    assert!(
+        whole["paths"]["/kv2/data/{path}"]["patch"]["requestBody"]["content"]["application/merge-patch+json"]
+            .is_object()
+    );
+    let mut ids = std::collections::HashSet::new();
+    for (path, item) in whole["paths"].as_object().unwrap() {
+        for verb in ["get", "post", "patch", "delete"] {
+            if let Some(id) = item[verb]["operationId"].as_str() {
+                assert!(ids.insert(id.to_owned()), "{id} of {path} is taken");
+            }
+        }
+        for name in path.split(['{', '}']).skip(1).step_by(2) {
+            let known = item["parameters"].as_array().unwrap();
+            assert!(known.iter().any(|parameter| parameter["name"] == name), "{path} {name}");
+        }
+    }
+    let generic = document(vault.root.clone(), json!({ "generic_mount_paths": true })).await;
+    assert!(generic["paths"]["/{kv_mount_path}/data/{path}"].is_object());
+    assert!(generic["paths"]["/kv2/data/{path}"].is_null());
+    let none = document("none".into(), json!({})).await;
+    assert_eq!(none["paths"], json!({}));
+}

@@ -1,0 +1,99 @@
+//! What `sys/` says of its paths.
+
+use crate::help::{Field, Help, PathHelp, flag, int, map, seconds, text, texts};
+use crate::request::Operation::{Delete, List, Read, Update};
+
+/// See [`Help`].
+pub const HELP: Help = Help {
+    overview: "The system backend is built-in to Vault and cannot be remounted or unmounted. It contains the paths that are used to configure Vault itself as well as perform core operations.",
+    paths: &[
+        PathHelp::new("audit", &[Read], "List the currently enabled audit backends.").sudo(),
+        PathHelp::new("auth", &[Read], "List the currently enabled credential backends."),
+        PathHelp::new("auth/{path}/tune", &[Read, Update], "Tune backend configuration parameters for this auth mount.").takes(TUNE),
+        PathHelp::new("auth/{path*}", &[Read, Update, Delete], "Enable a new credential backend with a name.").takes(MOUNT).sudo(),
+        PathHelp::new("capabilities", &[Update], "Fetches the capabilities of the given token on the given path.").takes(&[text("token", "Token for which capabilities are being queried."), PATHS]),
+        PathHelp::new("capabilities-accessor", &[Update], "Fetches the capabilities of the token associated with the given accessor, on the given path.").takes(&[text("accessor", "Accessor of the token for which capabilities are being queried."), PATHS]),
+        PathHelp::new("capabilities-self", &[Update], "Fetches the capabilities of the given token on the given path.").takes(&[PATHS]),
+        PathHelp::new("health", &[Read], "Checks the health status of the Vault.").public(),
+        PathHelp::new("init", &[Read, Update], "Initializes or returns the initialization status of the Vault.").takes(INIT).public(),
+        PathHelp::new("internal/specs/openapi", &[Read], "Generate an OpenAPI 3 document of all mounted paths.").takes(&[flag("generic_mount_paths", "Use generic mount paths")]).public(),
+        PathHelp::new("internal/ui/mounts", &[Read], "Information about mounts returned according to their tuned visibility. Internal API; its location, inputs, and outputs may change.").public(),
+        PathHelp::new("internal/ui/mounts/{path*}", &[Read], "Information about mounts returned according to their tuned visibility. Internal API; its location, inputs, and outputs may change.").public(),
+        PathHelp::new("internal/ui/namespaces", &[Read], "Information about visible child namespaces. Internal API; its location, inputs, and outputs may change.").public(),
+        PathHelp::new("internal/ui/resultant-acl", &[Read], "Information about a token's resultant ACL. Internal API; its location, inputs, and outputs may change."),
+        PathHelp::new("key-status", &[Read], "Provides information about the backend encryption key."),
+        PathHelp::new("leader", &[Read], "Check the high availability status and current leader of Vault").public(),
+        PathHelp::new("metrics", &[Read], "Export the metrics aggregated for telemetry purpose.").takes(&[text("format", "Format to export metrics into. Currently accepts only \"prometheus\".")]),
+        PathHelp::new("mounts", &[Read], "List the currently mounted backends."),
+        PathHelp::new("mounts/{path}/tune", &[Read, Update], "Tune backend configuration parameters for this mount.").takes(TUNE),
+        PathHelp::new("mounts/{path*}", &[Read, Update, Delete], "Mount a new backend at a new path.").takes(MOUNT),
+        PathHelp::new("policies/acl", &[List], "List the configured access control policies."),
+        PathHelp::new("policies/acl/{name}", &[Read, Update, Delete], "Read, Modify, or Delete an access control policy.").takes(&[text("policy", "The rules of the policy.")]),
+        PathHelp::new("policy", &[Read, List], "List the configured access control policies."),
+        PathHelp::new("policy/{name}", &[Read, Update, Delete], "Read, Modify, or Delete an access control policy.").takes(&[text("policy", "The rules of the policy."), text("rules", "The same, by its older name.")]),
+        PathHelp::new("remount", &[Update], "Move the mount point of an already-mounted backend, within or across namespaces").takes(&[text("from", "The previous mount point."), text("to", "The new mount point.")]).sudo(),
+        PathHelp::new("remount/status/{migration_id}", &[Read], "Check the status of a mount move operation"),
+        PathHelp::new("rotate", &[Update], "Rotates the backend encryption key used to persist data.").sudo(),
+        PathHelp::new("seal", &[Update], "Seals the Vault.").sudo(),
+        PathHelp::new("seal-status", &[Read], "Returns the seal status of the Vault.").public(),
+        PathHelp::new("step-down", &[Update], "This endpoint forces the node to give up active status.").sudo(),
+        PathHelp::new("unseal", &[Update], "Unseals the Vault.").takes(&[text("key", "Specifies a single unseal key share. This is required unless reset is true."), flag("reset", "Specifies if previously-provided unseal keys are discarded and the unseal process is reset."), flag("migrate", "Whether the seal is to be migrated.")]).public(),
+    ],
+};
+
+const PATHS: Field = texts("paths", "Paths on which capabilities are being queried.");
+
+const INIT: &[Field] = &[
+    int("secret_shares", "Specifies the number of shares to split the unseal key into."),
+    int("secret_threshold", "Specifies the number of shares required to reconstruct the unseal key."),
+    int("recovery_shares", "Specifies the number of shares to split the recovery key into."),
+    int("recovery_threshold", "Specifies the number of shares required to reconstruct the recovery key."),
+    texts("pgp_keys", "Specifies an array of PGP public keys used to encrypt the output unseal keys."),
+    text("root_token_pgp_key", "Specifies a PGP public key used to encrypt the initial root token."),
+];
+
+const MOUNT: &[Field] = &[
+    text("type", "The type of the backend. Example: \"kv\""),
+    text("description", "User-friendly description for this mount."),
+    map("config", "Configuration for this mount, such as default_lease_ttl and max_lease_ttl."),
+    map("options", "The options to pass into the backend, for example the version of kv."),
+    flag(
+        "local",
+        "Mark the mount as a local mount, which is not replicated and is unaffected by replication.",
+    ),
+    flag("seal_wrap", "Whether to turn on seal wrapping for the mount."),
+    flag("external_entropy_access", "Whether to give the mount access to Vault's external entropy."),
+    text("plugin_name", "Name of the plugin to mount based from the name registered in the plugin catalog."),
+    text("plugin_version", "The semantic version of the plugin to use."),
+];
+
+const TUNE: &[Field] = &[
+    seconds("default_lease_ttl", "The default lease TTL for this mount."),
+    seconds("max_lease_ttl", "The max lease TTL for this mount."),
+    text("description", "User-friendly description for this credential backend."),
+    texts(
+        "audit_non_hmac_request_keys",
+        "The list of keys in the request data object that will not be HMAC'ed by audit devices.",
+    ),
+    texts(
+        "audit_non_hmac_response_keys",
+        "The list of keys in the response data object that will not be HMAC'ed by audit devices.",
+    ),
+    map("options", "The options to pass into the backend."),
+    text(
+        "listing_visibility",
+        "Determines the visibility of the mount in the UI-specific listing endpoint: \"unauth\" or \"hidden\".",
+    ),
+    texts(
+        "passthrough_request_headers",
+        "A list of headers to whitelist and pass from the request to the plugin.",
+    ),
+    texts(
+        "allowed_response_headers",
+        "A list of headers to whitelist and allow a plugin to set on responses.",
+    ),
+    text("token_type", "The type of token to issue (service or batch)."),
+    texts("allowed_managed_keys", "The names of managed keys that the mount may use."),
+    text("plugin_version", "The semantic version of the plugin to use."),
+    map("user_lockout_config", "The user lockout configuration to pass into the backend."),
+];
