@@ -83,7 +83,7 @@ async fn open(core: &Arc<Core>, data_dir: &Path) -> anyhow::Result<DevKeys> {
     let mut keys = if core.seal_config().await?.is_some() {
         DevKeys::load(data_dir)?
     } else {
-        let made = core.initialize(InitRequest { secret_shares: 1, secret_threshold: 1 }).await?;
+        let made = core.initialize(InitRequest::shamir(1, 1)).await?;
         let [share] = made.shares.as_slice() else { anyhow::bail!("one unseal key was expected") };
         let keys = DevKeys::new(share.to_base64(), made.root_token.into());
         keys.save(data_dir)?;

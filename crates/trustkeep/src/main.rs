@@ -11,6 +11,7 @@ mod completion;
 mod dev;
 mod host;
 mod schema;
+mod seals;
 mod store_command;
 mod stores;
 mod vault;

@@ -20,7 +20,7 @@ use trustkeep_vault::VAULT_VERSION;
 use trustkeep_vault::core::{Core, CoreSettings};
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::service::{Ports, Service};
-use trustkeep_vault::settings::{Listener, Postgresql, Seal, Settings, Storage};
+use trustkeep_vault::settings::{Listener, Postgresql, Settings, Storage};
 
 use crate::host::Host;
 use crate::stores::VaultStore;
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.config.is_empty() {
         anyhow::bail!("no configuration: name a file or directory with -config=PATH, or try -dev");
     }
-    let settings = Settings::load(&args.config, &|name| std::env::var(name).ok())?;
+    let mut settings = Settings::load(&args.config, &|name| std::env::var(name).ok())?;
     let level = args.log_level.as_deref().unwrap_or(settings.log_level.as_str()).to_owned();
     let format = args.log_format.as_deref().unwrap_or(settings.log_format.as_str()).to_owned();
     let host = Host::start(&level, Some(&format), !settings.disable_mlock)?;
@@ -83,6 +83,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     refuse_what_is_not_there(&settings)?;
+    let seals = crate::seals::seals(&mut settings).await?;
     warn_of_what_has_no_effect(&settings);
     let _pid_file = write_pid(settings.pid_file.as_deref())?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
@@ -95,7 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Arc::new(SystemRandom),
         SystemClock::shared(),
     )?;
-    let core = Arc::new(core);
+    let core = Arc::new(core.with_seals(seals));
     if let Some(lease) = &store.lease {
         core.fence(lease.fence());
     }
@@ -173,13 +174,6 @@ impl Drop for PidFile {
 
 /// What the file may ask for and this version does not have: better not to start than to start without it.
 fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
-    if settings.seal.as_ref().is_some_and(|seal| !matches!(seal, Seal::Shamir))
-        || settings.disabled_seal.is_some()
-    {
-        anyhow::bail!(
-            "this version unseals by key shares only: remove the seal stanza from the configuration"
-        );
-    }
     if settings.ha_storage.is_some() {
         anyhow::bail!(
             "this version has no high availability: remove the ha_storage stanza from the configuration"

@@ -8,6 +8,7 @@ mod handle;
 mod help;
 mod init;
 pub mod keyring;
+mod keys;
 mod lease;
 mod login;
 pub mod mount;
@@ -19,6 +20,7 @@ pub mod seal;
 mod tests;
 pub mod token;
 pub mod token_store;
+mod unsealing;
 mod view;
 
 pub use barrier::{Barrier, Batch, Entry};
@@ -28,6 +30,7 @@ pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
 pub use remount::{Migration, Migrations};
 pub use token::TokenEntry;
+pub use unsealing::{SealStatus, UnsealPart};
 pub use view::View;
 
 use std::sync::Arc;
@@ -39,7 +42,7 @@ use trustkeep_crypto::{Random, random};
 use trustkeep_store::SharedStore;
 
 use self::mount::{MountTable, Mounts};
-use self::seal::{SealConfig, UnsealProgress};
+use self::seal::{SealConfig, Seals};
 use self::token_store::TokenStore;
 use crate::{Error, Result};
 
@@ -79,7 +82,8 @@ pub struct Core {
     barrier: Arc<Barrier>,
     random: Arc<dyn Random>,
     clock: SharedClock,
-    progress: tokio::sync::Mutex<UnsealProgress>,
+    seals: Seals,
+    unsealing: tokio::sync::Mutex<unsealing::Attempt>,
     unsealed: RwLock<Option<Arc<Unsealed>>>,
 }
 
@@ -126,9 +130,16 @@ impl Core {
             barrier: Arc::new(Barrier::new(paths, random.clone())),
             random,
             clock,
-            progress: tokio::sync::Mutex::default(),
+            seals: Seals::default(),
+            unsealing: tokio::sync::Mutex::default(),
             unsealed: RwLock::new(None),
         })
+    }
+
+    /// The same vault with these seals instead of key shares alone.
+    pub fn with_seals(mut self, seals: Seals) -> Self {
+        self.seals = seals;
+        self
     }
 
     /// From now on every write expects this to hold: the lease of the one server that may write.
@@ -170,37 +181,6 @@ impl Core {
     /// The store's.
     pub async fn seal_config(&self) -> Result<Option<SealConfig>> {
         SealConfig::load(self.barrier.paths()).await
-    }
-
-    /// How many shares the unseal attempt under way has, and its nonce.
-    pub async fn unseal_progress(&self) -> (usize, String) {
-        let progress = self.progress.lock().await;
-        (progress.len(), progress.nonce.clone())
-    }
-
-    /// Takes a share. Once there are enough, the vault is unsealed.
-    ///
-    /// # Errors
-    /// 400 where the share is malformed or, with the last one, the shares are not this vault's: the attempt then
-    /// starts over. 400 before initialisation.
-    pub async fn unseal(&self, share: &str) -> Result<()> {
-        let mut progress = self.progress.lock().await;
-        let config = self.seal_config().await?.ok_or(Error::Uninitialized)?;
-        if !self.is_sealed() {
-            return Ok(());
-        }
-        match progress.add(share, &config, self.random())? {
-            Some(shares) => {
-                let root_key = config.unwrap(self.barrier.paths(), &shares).await?;
-                self.open(self.barrier.load_keyring(&root_key).await?).await
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Forgets the shares given so far.
-    pub async fn reset_unseal(&self) {
-        *self.progress.lock().await = UnsealProgress::default();
     }
 
     /// Closes the barrier. Requests under way that hold its content finish.

@@ -62,6 +62,7 @@ impl Service {
             });
             supervisor.spawn(name, listener.serve(answer, shutdown.clone()));
         }
+        supervisor.spawn("vault seal", self.core.clone().keep_seal(shutdown.clone()));
         supervisor.spawn("vault expiry", sweep(self.core, shutdown));
     }
 }

@@ -3,11 +3,14 @@
 //!
 //! - [`Server`]: a running `trustkeep dev` or `trustkeep vault server`;
 //! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
-//! - [`run`]: a command to its end.
+//! - [`run`]: a command to its end;
+//! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed.
 //!
 //! The program is that of `TRUSTKEEP_BIN`, else `target/debug/trustkeep`, which is built if it is missing.
 
 mod client;
+mod gate;
+mod moto;
 mod program;
 mod server;
 
@@ -16,6 +19,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 pub use client::{Answer, Client};
+pub use gate::Gate;
+pub use moto::Moto;
 pub use program::{Finished, program, run};
 pub use server::Server;
 

@@ -38,7 +38,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let core = Arc::new(core);
     let listener = ListenSettings::new("vault", args.dev_listen_address);
     let service = Service::new(core.clone(), Ports::bind(vec![(listener, EdgeSettings::default())]).await?);
-    let made = core.initialize(InitRequest { secret_shares: 1, secret_threshold: 1 }).await?;
+    let made = core.initialize(InitRequest::shamir(1, 1)).await?;
     let unseal_key =
         made.shares.first().map(|share| share.to_base64().expose().to_owned()).unwrap_or_default();
     core.unseal(&unseal_key).await?;

@@ -24,6 +24,20 @@ pub struct Barrier {
     random: Arc<dyn Random>,
     keyring: RwLock<Option<Arc<Keyring>>>,
     encryptions: AtomicU64,
+    changing_keyring: tokio::sync::Mutex<()>,
+}
+
+/// What takes a root key's place, and all that is stored with it.
+#[derive(Debug)]
+pub struct NewRootKey {
+    /// The key.
+    pub root_key: Key256,
+    /// Entries in the clear: what wraps the key.
+    pub puts: Vec<(String, Bytes)>,
+    /// Entries behind the barrier.
+    pub behind: Batch,
+    /// Entries that go away.
+    pub deletes: Vec<String>,
 }
 
 /// A decrypted entry.
@@ -46,7 +60,13 @@ pub struct Batch {
 impl Barrier {
     /// A sealed barrier over `paths`.
     pub fn new(paths: Arc<PathStore>, random: Arc<dyn Random>) -> Self {
-        Barrier { paths, random, keyring: RwLock::new(None), encryptions: AtomicU64::new(0) }
+        Barrier {
+            paths,
+            random,
+            keyring: RwLock::new(None),
+            encryptions: AtomicU64::new(0),
+            changing_keyring: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// The paths below, for what stands outside the encryption: the seal's configuration.
@@ -87,10 +107,7 @@ impl Barrier {
     /// # Errors
     /// 400 where the key is wrong, 500 where the keyring is missing or damaged.
     pub async fn load_keyring(&self, root_key: &Key256) -> Result<Keyring> {
-        match self.paths.get(KEYRING).await? {
-            Some((sealed, _)) => Keyring::open(root_key, &sealed),
-            None => Err(Error::internal("the keyring is missing from the store")),
-        }
+        Ok(self.stored_keyring(root_key).await?.0)
     }
 
     /// How many entries one batch may change, with room for a fence.
@@ -109,12 +126,44 @@ impl Barrier {
     /// # Errors
     /// 503 while sealed, and the store's.
     pub async fn rotate(&self, now: i64) -> Result<()> {
-        let rotated = self.keyring()?.rotated(self.random.as_ref(), now)?;
+        let _one_at_a_time = self.changing_keyring.lock().await;
+        let (stored, version) = self.stored_keyring(self.keyring()?.root_key()).await?;
+        let rotated = stored.rotated(self.random.as_ref(), now)?;
         let sealed = rotated.seal(self.random.as_ref())?;
-        let batch = PathBatch { puts: vec![(KEYRING.into(), sealed.into())], ..Default::default() };
-        self.paths.commit(batch).await?;
+        let expectations = vec![(KEYRING.into(), Some(version))];
+        let puts = vec![(KEYRING.into(), sealed.into())];
+        self.paths.commit(PathBatch { expectations, puts, deletes: Vec::new() }).await?;
+        self.encryptions.store(0, Ordering::Relaxed);
         self.unseal(rotated);
         Ok(())
+    }
+
+    /// Stores the keyring under a new root key, together with what wraps that key: a crash leaves the old key or
+    /// the new one. Returns the keyring, which an open barrier uses from then on; a sealed one stays sealed.
+    ///
+    /// # Errors
+    /// A conflict where another process changed the keyring, and the store's others.
+    pub async fn replace_root_key(&self, current: &Keyring, new: NewRootKey) -> Result<Keyring> {
+        let _one_at_a_time = self.changing_keyring.lock().await;
+        let (stored, version) = self.stored_keyring(current.root_key()).await?;
+        let next = stored.under(new.root_key)?;
+        let mut batch = new.behind.close(&next, self.random.as_ref())?;
+        batch.expectations.push((KEYRING.into(), Some(version)));
+        batch.puts.push((KEYRING.into(), next.seal(self.random.as_ref())?.into()));
+        batch.puts.extend(new.puts);
+        batch.deletes.extend(new.deletes);
+        self.paths.commit(batch).await?;
+        if !self.is_sealed() {
+            self.unseal(next.under(next.root_key().duplicate())?);
+        }
+        Ok(next)
+    }
+
+    async fn stored_keyring(&self, root_key: &Key256) -> Result<(Keyring, Version)> {
+        match self.paths.get(KEYRING).await? {
+            Some((sealed, version)) => Ok((Keyring::open(root_key, &sealed)?, version)),
+            None => Err(Error::internal("the keyring is missing from the store")),
+        }
     }
 
     /// The entry at `path`.
@@ -123,8 +172,16 @@ impl Barrier {
     /// 503 while sealed, 500 where the entry does not open, and the store's.
     pub async fn get(&self, path: &str) -> Result<Option<Entry>> {
         let keyring = self.keyring()?;
+        self.get_with(&keyring, path).await
+    }
+
+    /// The same with a keyring that was not put in (yet).
+    ///
+    /// # Errors
+    /// 500 where the entry does not open, and the store's.
+    pub async fn get_with(&self, keyring: &Keyring, path: &str) -> Result<Option<Entry>> {
         match self.paths.get(path).await? {
-            Some((sealed, version)) => Ok(Some(Entry { value: open(&keyring, path, &sealed)?, version })),
+            Some((sealed, version)) => Ok(Some(Entry { value: open(keyring, path, &sealed)?, version })),
             None => Ok(None),
         }
     }

@@ -74,13 +74,21 @@ impl Keyring {
     /// # Errors
     /// 500 where the cipher refuses the key.
     pub fn rotated(&self, random: &dyn Random, now: i64) -> Result<Self> {
-        let mut next =
-            Keyring { root_key: self.root_key.duplicate(), active: self.active, terms: BTreeMap::new() };
+        let mut next = self.under(self.root_key.duplicate())?;
+        next.add_term(Key256::random(random), now)?;
+        Ok(next)
+    }
+
+    /// The same terms under another root key.
+    ///
+    /// # Errors
+    /// 500 where the cipher refuses a key.
+    pub fn under(&self, root_key: Key256) -> Result<Self> {
+        let mut next = Keyring { root_key, active: self.active, terms: BTreeMap::new() };
         for (number, term) in &self.terms {
             let cipher = cipher(&term.key)?;
             next.terms.insert(*number, Term { key: term.key.duplicate(), cipher, installed: term.installed });
         }
-        next.add_term(Key256::random(random), now)?;
         Ok(next)
     }
 

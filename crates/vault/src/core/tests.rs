@@ -31,7 +31,7 @@ impl Vault {
         let core =
             Core::new(store.clone(), CoreSettings::default(), Arc::new(SystemRandom), clock.clone()).unwrap();
         let core = Arc::new(core);
-        let made = core.initialize(InitRequest { secret_shares: 3, secret_threshold: 2 }).await.unwrap();
+        let made = core.initialize(InitRequest::shamir(3, 2)).await.unwrap();
         let shares = made.shares.iter().map(|share| share.to_base64().expose().to_owned()).collect();
         let vault = Vault { core, clock, store, root: made.root_token, shares };
         vault.unseal().await;
@@ -95,12 +95,12 @@ async fn shares_unseal_and_wrong_ones_do_not() {
     vault.core.seal();
     assert!(matches!(vault.read(&vault.root, "cubbyhole/mine").await, Err(Error::Sealed)));
     vault.core.unseal(&vault.shares[0]).await.unwrap();
-    assert_eq!(vault.core.unseal_progress().await.0, 1);
+    assert_eq!(vault.core.seal_status().await.unwrap().progress, 1);
     let stranger = Vault::new().await;
     let error = vault.core.unseal(&stranger.shares[1]).await.unwrap_err();
     assert_eq!(error.status(), 400, "{error}");
     assert!(vault.core.is_sealed());
-    assert_eq!(vault.core.unseal_progress().await.0, 0, "a wrong share starts over");
+    assert_eq!(vault.core.seal_status().await.unwrap().progress, 0, "a wrong share starts over");
     vault.unseal().await;
     assert_eq!(vault.read(&vault.root, "cubbyhole/mine").await.unwrap()["a"], 1);
 }
@@ -109,7 +109,7 @@ async fn shares_unseal_and_wrong_ones_do_not() {
 async fn it_is_initialised_once() {
     let vault = Vault::new().await;
     let rows = vault.rows().await;
-    let again = vault.core.initialize(InitRequest { secret_shares: 1, secret_threshold: 1 }).await;
+    let again = vault.core.initialize(InitRequest::shamir(1, 1)).await;
     assert_eq!(again.unwrap_err().to_string(), "Vault is already initialized");
     assert_eq!(vault.rows().await, rows);
 }

@@ -20,7 +20,7 @@ pub enum Seal {
 pub struct AwsKms {
     /// Id, ARN or alias. `VAULT_AWSKMS_SEAL_KEY_ID`.
     pub kms_key_id: String,
-    /// `AWS_REGION`, `AWS_DEFAULT_REGION`; else `us-east-1`.
+    /// `AWS_REGION`, `AWS_DEFAULT_REGION`; else that of the key's ARN, else `us-east-1`.
     pub region: String,
     /// `AWS_KMS_ENDPOINT`; `None`: the region's.
     pub endpoint: Option<String>,
@@ -30,6 +30,16 @@ pub struct AwsKms {
     pub secret_key: Option<SecretString>,
     /// `AWS_SESSION_TOKEN`.
     pub session_token: Option<SecretString>,
+    /// `AWS_SHARED_CREDENTIALS_FILE` beats it, in the place where credentials are looked for.
+    pub shared_creds_filename: Option<PathBuf>,
+    /// `AWS_PROFILE` beats it, in the place where credentials are looked for.
+    pub shared_creds_profile: Option<String>,
+    /// `AWS_ROLE_ARN` beats it, in the place where credentials are looked for.
+    pub role_arn: Option<String>,
+    /// `AWS_ROLE_SESSION_NAME` beats it, in the place where credentials are looked for.
+    pub role_session_name: Option<String>,
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` beats it, in the place where credentials are looked for.
+    pub web_identity_token_file: Option<PathBuf>,
 }
 
 /// `seal "transit"`. The environment beats the file.
@@ -117,17 +127,14 @@ fn aws_kms(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<AwsKms> {
                 "kms_key_id",
                 "endpoint",
                 "disabled",
-            ],
-            blocks: &[],
-            without_effect: &[
                 "role_arn",
                 "role_session_name",
                 "web_identity_token_file",
                 "shared_creds_filename",
                 "shared_creds_profile",
-                "name",
-                "priority",
             ],
+            blocks: &[],
+            without_effect: &["name", "priority"],
             prefixes_without_effect: &[],
         },
         reader,
@@ -139,14 +146,21 @@ fn aws_kms(section: &Section<'_>, reader: &mut Reader<'_>) -> Option<AwsKms> {
     let access_key = section.text("access_key", &["AWS_ACCESS_KEY_ID"], reader);
     let secret_key = section.secret("secret_key", &["AWS_SECRET_ACCESS_KEY"], reader);
     super::storage::check_pair(section, access_key.is_some(), secret_key.is_some(), reader);
+    let region = section.text("region", &["AWS_REGION", "AWS_DEFAULT_REGION"], reader);
+    let of_key =
+        |key: &String| key.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).map(str::to_owned);
+    let region = region.or_else(|| kms_key_id.as_ref().and_then(of_key));
     Some(AwsKms {
-        region: section
-            .text("region", &["AWS_REGION", "AWS_DEFAULT_REGION"], reader)
-            .unwrap_or_else(|| "us-east-1".to_owned()),
+        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
         endpoint: section.text("endpoint", &["AWS_KMS_ENDPOINT"], reader),
         access_key,
         secret_key,
         session_token: section.secret("session_token", &["AWS_SESSION_TOKEN"], reader),
+        shared_creds_filename: section.path("shared_creds_filename", &[], reader),
+        shared_creds_profile: section.text("shared_creds_profile", &[], reader),
+        role_arn: section.text("role_arn", &[], reader),
+        role_session_name: section.text("role_session_name", &[], reader),
+        web_identity_token_file: section.path("web_identity_token_file", &[], reader),
         kms_key_id: kms_key_id?,
     })
 }

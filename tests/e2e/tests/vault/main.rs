@@ -8,6 +8,7 @@ mod concurrency;
 mod crash;
 mod process;
 mod sealed;
+mod seals;
 
 use std::path::{Path, PathBuf};
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use trustkeep_crypto::{SecretBytes, SecretString};
 
-use crate::core::seal::SealConfig;
-use crate::core::{Core, InitRequest, Unsealed};
+use crate::core::{Core, InitRequest, UnsealPart, Unsealed};
 use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result, VAULT_BUILD_DATE, VAULT_VERSION};
@@ -42,67 +42,99 @@ pub(super) async fn is_initialized(core: &Arc<Core>) -> Result<Option<Response>>
 }
 
 pub(super) async fn initialize(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
-    let keys = request.texts("pgp_keys")?.unwrap_or_default();
-    if !keys.is_empty() || request.text("root_token_pgp_key")?.is_some_and(|key| !key.is_empty()) {
-        return Err(Error::invalid("pgp_keys and root_token_pgp_key are not supported by this version"));
-    }
-    for field in ["recovery_shares", "recovery_threshold"] {
-        if request.int(field)?.unwrap_or(0) != 0 {
-            return Err(Error::invalid(
-                "parameters recovery_shares,recovery_threshold not applicable to seal type shamir",
-            ));
+    for field in ["pgp_keys", "recovery_pgp_keys"] {
+        if request.texts(field)?.is_some_and(|keys| !keys.is_empty()) {
+            return Err(pgp_unsupported(field));
         }
     }
-    let stored = request.int("stored_shares")?.unwrap_or(0);
+    refuse_pgp(request, "root_token_pgp_key")?;
+    let number = |field: &str| request.int(field).map(|number| number.unwrap_or(0));
+    let stored = number("stored_shares")?;
     if !(0..=1).contains(&stored) {
-        return Err(Error::invalid("parameter stored_shares not applicable to seal type shamir"));
+        return Err(Error::invalid(
+            "parameter stored_shares not applicable: one key is stored, with every seal",
+        ));
     }
-    let secret_shares = request.int("secret_shares")?.unwrap_or(0);
-    let secret_threshold = request.int("secret_threshold")?.unwrap_or(0);
-    let made = core.initialize(InitRequest { secret_shares, secret_threshold }).await?;
-    let hex: Vec<_> = made.shares.iter().map(|share| share.to_hex().expose().to_owned()).collect();
-    let base64: Vec<_> = made.shares.iter().map(|share| share.to_base64().expose().to_owned()).collect();
-    let document = json!({ "keys": hex, "keys_base64": base64, "root_token": made.root_token });
-    Ok(Some(Response::document(200, &document)))
+    let made = core.initialize(InitRequest {
+        secret_shares: number("secret_shares")?,
+        secret_threshold: number("secret_threshold")?,
+        recovery_shares: number("recovery_shares")?,
+        recovery_threshold: number("recovery_threshold")?,
+        break_glass_shares: number("break_glass_shares")?,
+        break_glass_threshold: number("break_glass_threshold")?,
+    });
+    let made = made.await?;
+    let mut document = Map::new();
+    put_shares(&mut document, "keys", &made.shares);
+    if !made.recovery_shares.is_empty() {
+        put_shares(&mut document, "recovery_keys", &made.recovery_shares);
+    }
+    if !made.break_glass_shares.is_empty() {
+        put_shares(&mut document, "break_glass_keys", &made.break_glass_shares);
+    }
+    document.insert("root_token".into(), made.root_token.into());
+    Ok(Some(Response::document(200, &Value::Object(document))))
+}
+
+/// Shares as `name` in hexadecimal and `name_base64`.
+pub(super) fn put_shares(document: &mut Map<String, Value>, name: &str, shares: &[SecretBytes]) {
+    let hex: Vec<_> = shares.iter().map(|share| share.to_hex().expose().to_owned()).collect();
+    let base64: Vec<_> = shares.iter().map(|share| share.to_base64().expose().to_owned()).collect();
+    document.insert(name.into(), hex.into());
+    document.insert(format!("{name}_base64"), base64.into());
+}
+
+/// Refuses a PGP key.
+///
+/// # Errors
+/// 400 where one is given.
+pub(super) fn refuse_pgp(request: &Request, field: &str) -> Result<()> {
+    match request.text(field)? {
+        Some(key) if !key.is_empty() => Err(pgp_unsupported(field)),
+        _ => Ok(()),
+    }
+}
+
+/// No PGP here.
+pub(super) fn pgp_unsupported(field: &str) -> Error {
+    Error::invalid(format!("{field}: PGP encryption of keys is not supported by this version"))
 }
 
 pub(super) async fn unseal(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     let reset = request.bool("reset")?.unwrap_or(false);
-    let key = request.text("key")?.unwrap_or_default();
+    let key = SecretString::new(request.text("key")?.unwrap_or_default());
     if !reset && key.is_empty() {
         return Err(Error::invalid(
             "'key' must be specified in request body as JSON, or 'reset' set to true",
         ));
     }
+    let migrate = request.bool("migrate")?.unwrap_or(false);
+    let break_glass = request.bool("break_glass")?.unwrap_or(false);
     if core.seal_config().await?.is_none() {
         return Err(Error::Uninitialized);
     }
     if reset {
         core.reset_unseal().await;
     } else {
-        core.unseal(&key).await?;
+        core.unseal_with(UnsealPart { key: key.expose(), migrate, break_glass }).await?;
     }
     seal_status(core).await
 }
 
 pub(super) async fn seal_status(core: &Arc<Core>) -> Result<Option<Response>> {
-    let config = core.seal_config().await?;
-    let (progress, nonce) = core.unseal_progress().await;
-    let sealed = core.is_sealed();
-    let numbers = |config: &SealConfig| (config.secret_threshold, config.secret_shares);
-    let (t, n) = config.as_ref().map_or((0, 0), numbers);
+    let status = core.seal_status().await?;
     let mut document = json!({
-        "type": config.as_ref().map_or("shamir", |config| config.kind.as_str()),
-        "initialized": config.is_some(),
-        "sealed": sealed,
-        "t": t,
-        "n": n,
-        "progress": progress,
-        "nonce": nonce,
+        "type": status.kind,
+        "initialized": status.initialized,
+        "sealed": core.is_sealed(),
+        "t": status.threshold,
+        "n": status.shares,
+        "progress": status.progress,
+        "nonce": status.nonce,
         "version": VAULT_VERSION,
         "build_date": VAULT_BUILD_DATE,
-        "migration": false,
-        "recovery_seal": false,
+        "migration": status.migration,
+        "recovery_seal": status.recovery_seal,
         "storage_type": core.settings().storage_type,
     });
     add_cluster(core, &mut document);
