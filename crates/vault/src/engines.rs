@@ -71,6 +71,13 @@ pub trait Engine: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whose login a request is, before it is answered: the alias that tries are counted for. `None` where it is
+    /// no login, or one without tries to count.
+    fn login_alias(&self, request: &Request) -> Option<String> {
+        let _ = request;
+        None
+    }
+
     /// Looks at a login again before its token is renewed: its parameters as they are now.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ pub enum Error {
     /// The request is wrong: 400 with this message.
     #[error("{0}")]
     Invalid(String),
+    /// What was shown at a login is wrong, and counts towards a lockout: 400 with this message.
+    #[error("{0}")]
+    InvalidCredentials(String),
     /// The token is missing, unknown or expired: 403 `permission denied`.
     #[error("permission denied")]
     BadToken,
@@ -22,6 +25,9 @@ pub enum Error {
     /// Nothing is there: 404 without a message.
     #[error("not found")]
     NotFound,
+    /// Nothing is there: 404 with this message.
+    #[error("{0}")]
+    NotFoundBecause(String),
     /// No mount takes the path: 404.
     #[error("no handler for route \"{0}\". route entry not found.")]
     NoHandler(String),
@@ -75,9 +81,13 @@ impl Error {
     pub fn status(&self) -> u16 {
         use trustkeep_store::Error as Store;
         match self {
-            Error::Invalid(_) | Error::Uninitialized => 400,
+            Error::Invalid(_) | Error::InvalidCredentials(_) | Error::Uninitialized => 400,
             Error::BadToken | Error::PermissionDenied | Error::Forbidden(_) => 403,
-            Error::NotFound | Error::NoHandler(_) | Error::Tainted(_) | Error::UnsupportedPath => 404,
+            Error::NotFound
+            | Error::NotFoundBecause(_)
+            | Error::NoHandler(_)
+            | Error::Tainted(_)
+            | Error::UnsupportedPath => 404,
             Error::UnsupportedOperation | Error::MethodNotAllowed => 405,
             Error::TooLarge(_) | Error::Store(Store::Limit { .. }) => 413,
             Error::UnsupportedMediaType(_) => 415,

@@ -46,7 +46,7 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::engines) use self::time::go_duration;
+pub(crate) use self::time::go_duration;
 pub use self::upgrade::{is_upgraded, upgrade};
 
 /// The KV engine of version 2.

@@ -14,7 +14,7 @@ pub(super) fn rfc3339(nanoseconds: i64) -> String {
 }
 
 /// Seconds as Go prints a duration: `0s`, `1m30s`, `768h0m0s`.
-pub(in crate::engines) fn go_duration(seconds: i64) -> String {
+pub(crate) fn go_duration(seconds: i64) -> String {
     let sign = if seconds < 0 { "-" } else { "" };
     let total = seconds.unsigned_abs();
     let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
