@@ -17,7 +17,7 @@ use trustkeep_chassis::shutdown::{ReloadRequests, Shutdown};
 use trustkeep_chassis::tls::ServerTls;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::VAULT_VERSION;
-use trustkeep_vault::core::{Core, CoreSettings};
+use trustkeep_vault::core::{Core, CoreSettings, audit};
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::{Listener, Postgresql, Settings, Storage};
@@ -96,14 +96,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Arc::new(SystemRandom),
         SystemClock::shared(),
     )?;
-    let core = Arc::new(core.with_seals(seals));
+    let audit_kinds = audit::builtin(SystemClock::shared(), own_places(&settings, &args.config));
+    let core = Arc::new(core.with_seals(seals).with_audit_kinds(audit_kinds));
     if let Some(lease) = &store.lease {
         core.fence(lease.fence());
     }
     let service = Service::new(core.clone(), ports);
     banner(&settings, &service)?;
     service.spawn(&host.supervisor);
-    let reload = reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls);
+    let reload =
+        reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls, core.clone());
     host.supervisor.spawn("reload", until(host.supervisor.shutdown().clone(), reload));
     let lost = match &store.lease {
         Some(lease) => {
@@ -136,6 +138,15 @@ fn core_settings(settings: &Settings) -> CoreSettings {
         api_addr: settings.api_addr.clone().unwrap_or_default(),
         ui: settings.ui,
     }
+}
+
+/// Where the server keeps files of its own: no audit log may be written there.
+fn own_places(settings: &Settings, config: &[PathBuf]) -> Vec<PathBuf> {
+    let data = match &settings.storage {
+        Storage::File { path } => Some(path.clone()),
+        _ => None,
+    };
+    config.iter().cloned().chain(data).collect()
 }
 
 /// What is read and has no effect in this version.
@@ -216,16 +227,18 @@ fn listener(listener: &Listener) -> anyhow::Result<(ListenSettings, EdgeSettings
     Ok((listen, edge, tls))
 }
 
-/// At SIGHUP: certificates and the log level anew. What cannot be read leaves the old in place.
+/// At SIGHUP: audit files, certificates and the log level anew. What cannot be read leaves the old in place.
 async fn reload_on_hangup(
     mut requests: ReloadRequests,
     logs: logs::Handle,
     config: Vec<PathBuf>,
     tls: Vec<ServerTls>,
+    core: Arc<Core>,
 ) {
     loop {
         requests.next().await;
         tracing::info!("reload triggered");
+        core.reopen_audit().await;
         for tls in &tls {
             if let Err(error) = tls.reload() {
                 tracing::error!(%error, "a certificate could not be reloaded; the old one stays");

@@ -3,6 +3,7 @@
 //! [`Core`] is sealed or unsealed. All that is read from behind the barrier lives in [`Unsealed`], which goes
 //! away whole when the vault is sealed.
 
+pub mod audit;
 pub mod barrier;
 mod handle;
 mod help;
@@ -83,6 +84,7 @@ pub struct Core {
     random: Arc<dyn Random>,
     clock: SharedClock,
     seals: Seals,
+    audit_kinds: audit::DeviceKinds,
     unsealing: tokio::sync::Mutex<unsealing::Attempt>,
     unsealed: RwLock<Option<Arc<Unsealed>>>,
 }
@@ -95,6 +97,8 @@ pub struct Unsealed {
     pub tokens: TokenStore,
     /// Policies.
     pub policies: PolicyStore,
+    /// Audit devices.
+    pub audit: Arc<audit::Audit>,
     /// The cluster's name and id.
     pub cluster: Cluster,
     /// Mounts that were moved.
@@ -129,6 +133,7 @@ impl Core {
             settings,
             barrier: Arc::new(Barrier::new(paths, random.clone())),
             random,
+            audit_kinds: audit::builtin(clock.clone(), Vec::new()),
             clock,
             seals: Seals::default(),
             unsealing: tokio::sync::Mutex::default(),
@@ -140,6 +145,20 @@ impl Core {
     pub fn with_seals(mut self, seals: Seals) -> Self {
         self.seals = seals;
         self
+    }
+
+    /// The same with other kinds of audit devices; see [`audit::builtin`].
+    pub fn with_audit_kinds(mut self, kinds: audit::DeviceKinds) -> Self {
+        self.audit_kinds = kinds;
+        self
+    }
+
+    /// Lets audit devices open anew what they write to: their files may have been renamed. Does nothing while
+    /// sealed.
+    pub async fn reopen_audit(&self) {
+        if let Ok(unsealed) = self.unsealed() {
+            unsealed.audit.reopen().await;
+        }
     }
 
     /// From now on every write expects this to hold: the lease of the one server that may write.
@@ -233,6 +252,7 @@ impl Core {
             barrier: self.barrier.clone(),
             tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
             policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
+            audit: audit::Audit::load(&self.barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
             migrations: Migrations::default(),
             clock: self.clock.clone(),

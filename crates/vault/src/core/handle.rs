@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::{Caller, Trail};
 use super::mount::Mount;
 use super::token::TokenEntry;
 use super::{Core, NANOS, Unsealed};
@@ -18,12 +19,25 @@ impl Core {
     /// See [`Error`].
     pub async fn handle(self: &Arc<Self>, mut request: Request) -> Result<Option<Response>> {
         request.now = self.now();
+        let mut trail = Trail::default();
+        let answer = self.answer(request, &mut trail).await;
+        trail.end(answer).await
+    }
+
+    /// Answers a request and logs it before anything is done; its answer is logged by the caller.
+    async fn answer(self: &Arc<Self>, mut request: Request, trail: &mut Trail) -> Result<Option<Response>> {
+        if request.path.starts_with(VISIBLE_MOUNTS)
+            && let Ok(unsealed) = self.unsealed()
+        {
+            trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
+        }
         if let Some(answer) = system::answer_without_token(self, &request).await {
             return answer;
         }
         let unsealed = self.unsealed()?;
         let mounts = unsealed.mounts();
         if request.operation == Operation::Help {
+            trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
             return self.help(&unsealed, &request).await;
         }
         let routed = mounts.route(&request.path);
@@ -32,12 +46,21 @@ impl Core {
             && !mount.is_moving
         {
             let (mount, path) = (mount.clone(), path.to_owned());
-            return self.dispatch(&unsealed, &mount, narrow(request, &mount, path)).await;
+            let request = narrow(request, &mount, path);
+            trail.begin(&unsealed.audit, Some(&mount), &request, Caller::Public, None).await?;
+            return self.dispatch(&unsealed, &mount, request).await;
         }
-        let (token, acl) = unsealed.authenticate(&request).await?;
+        let audit = &unsealed.audit;
+        let mount = routed.map(|(mount, _)| mount);
+        let (token, acl) = match unsealed.authenticate(&request).await {
+            Ok(found) => found,
+            Err(error) => return Err(trail.refuse(audit, mount, &request, Caller::Unknown, error).await),
+        };
         let Some((mount, path)) = routed else {
-            acl_or_missing(&acl, &request)?;
-            return Err(Error::NoHandler(request.path));
+            let verdict = acl_or_missing(&acl, &request);
+            let caller = caller(&token, &acl, &request, &request.path, verdict.is_ok());
+            trail.begin(audit, None, &request, caller, verdict.as_ref().err()).await?;
+            return Err(verdict.err().unwrap_or(Error::NoHandler(request.path)));
         };
         if mount.is_moving {
             return Err(Error::Tainted(request.path));
@@ -46,8 +69,11 @@ impl Core {
         let full_path = request.path.clone();
         request.token = Some(token.clone());
         let request = narrow(request, &mount, path);
-        let request = with_create_or_update(&mount, &acl, request).await?;
-        authorize(&mount, &acl, &full_path, &request)?;
+        let request = with_create_or_update(&mount, acl.is_root() && !audit.is_on(), request).await?;
+        let verdict = authorize(&mount, &acl, &full_path, &request);
+        let caller = caller(&token, &acl, &request, &full_path, verdict.is_ok());
+        trail.begin(audit, Some(&mount), &request, caller, verdict.as_ref().err()).await?;
+        verdict?;
         let last_use = token.num_uses == -1;
         let answer = self.dispatch(&unsealed, &mount, request).await;
         if last_use {
@@ -104,10 +130,10 @@ fn narrow(mut request: Request, mount: &Mount, path: String) -> Request {
     request
 }
 
-/// A write becomes a create where the engine says that nothing is there; only the policy asks for it.
-async fn with_create_or_update(mount: &Mount, acl: &Acl, mut request: Request) -> Result<Request> {
+/// A write becomes a create where the engine says that nothing is there; only the policy and the audit ask for it.
+async fn with_create_or_update(mount: &Mount, nobody_asks: bool, mut request: Request) -> Result<Request> {
     if request.operation == Operation::Update
-        && !acl.is_root()
+        && !nobody_asks
         && let Some(engine) = &mount.engine
         && engine.exists(&request).await? == Some(false)
     {
@@ -134,3 +160,15 @@ fn acl_or_missing(acl: &Acl, request: &Request) -> Result<()> {
     let verdict = acl.allow(request.operation, &request.path, Some(&request.data));
     if verdict.allowed { Ok(()) } else { Err(Error::PermissionDenied) }
 }
+
+fn caller<'r>(
+    token: &'r TokenEntry,
+    acl: &'r Acl,
+    request: &Request,
+    full_path: &'r str,
+    allowed: bool,
+) -> Caller<'r> {
+    Caller::Token { entry: token, acl, operation: request.operation, full_path, allowed }
+}
+
+const VISIBLE_MOUNTS: &str = "sys/internal/ui/mounts";

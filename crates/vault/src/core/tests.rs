@@ -1,5 +1,6 @@
 //! The core from outside: requests in, answers out, over the memory store and a clock that the test moves.
 
+mod audit;
 mod system;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The system backend, `sys/`: lifecycle, mounts, policies and what command lines ask for.
 
 mod access;
+mod audit;
 mod help;
 mod lifecycle;
 mod mounts;
@@ -8,8 +9,6 @@ mod policies;
 mod remount;
 
 use std::sync::Arc;
-
-use serde_json::json;
 
 use crate::core::mount::MountTable;
 use crate::core::{Core, Unsealed};
@@ -62,10 +61,11 @@ pub async fn answer(
         }
         "remount" => remount::answer(core, unsealed, request, rest),
         "internal" => access::internal(unsealed, request, rest).await,
-        "audit" if rest.is_empty() && request.operation == Operation::Read => {
-            Ok(Some(Response::object(json!({}))))
+        "audit" => audit::devices(unsealed, request, rest).await,
+        "audit-hash" => audit::hash(unsealed, request, rest),
+        "config" if rest.starts_with("auditing/") => {
+            audit::headers(unsealed, request, rest.trim_start_matches("auditing/")).await
         }
-        "audit" if request.operation.is_write() => Err(unknown_audit_device(request)?),
         "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
         _ => lifecycle::answer(core, unsealed, request).await,
     }
@@ -91,10 +91,6 @@ pub fn is_root(operation: Operation, path: &str) -> bool {
         return !rest.is_empty() && operation != Operation::Read;
     }
     exact.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))
-}
-
-fn unknown_audit_device(request: &Request) -> Result<Error> {
-    Ok(Error::invalid(format!("unknown backend type: {:?}", request.text("type")?.unwrap_or_default())))
 }
 
 /// The process's metrics in Prometheus text.

@@ -57,10 +57,12 @@ impl Acl {
         let mut exact: HashMap<Box<str>, Permissions> = HashMap::new();
         let mut prefixes: BTreeMap<String, Permissions> = BTreeMap::new();
         let mut segments: HashMap<Segments, Permissions> = HashMap::new();
-        let rules = policies.iter().flat_map(|policy| policy.rules());
-        for (pattern, permissions) in
-            rules.filter_map(|rule| Some((rule.pattern(value_of)?, rule.permissions())))
+        let rules = policies.iter().flat_map(|policy| policy.rules().map(|rule| (policy.name(), rule)));
+        for (name, pattern, rule) in
+            rules.filter_map(|(name, rule)| Some((name, rule.pattern(value_of)?, rule.permissions())))
         {
+            let granted_by = vec![(Arc::from(name), rule.capabilities)];
+            let permissions = &Permissions { granted_by, ..rule.clone() };
             let merge = |known: &mut Permissions| known.merge(permissions);
             let new = || permissions.clone();
             match pattern {
@@ -101,20 +103,27 @@ impl Acl {
         if self.root {
             return Verdict { allowed: true, sudo: true };
         }
-        let found = match operation {
-            Operation::Help => return Verdict { allowed: true, sudo: false },
-            // Asked for with or without its slash, a folder is the same folder.
-            Operation::List if !path.ends_with('/') => self.rule_for_list(&format!("{path}/")),
-            Operation::List => self.rule_for_list(path),
-            _ => self.rule_for(path),
-        };
-        match found {
+        if operation == Operation::Help {
+            return Verdict { allowed: true, sudo: false };
+        }
+        match self.rule_of(operation, path) {
             Some(rule) => Verdict {
                 allowed: rule.allows(operation, data, wrap_ttl),
                 sudo: rule.capabilities.contains(Capabilities::SUDO),
             },
             None => Verdict { allowed: false, sudo: false },
         }
+    }
+
+    /// The names of the policies by whose word an operation on a path is let through.
+    pub fn granting(&self, operation: Operation, path: &str) -> Vec<&str> {
+        if self.root {
+            return vec![super::ROOT];
+        }
+        let granted =
+            self.rule_of(operation, path).map(|rule| rule.granted_by.as_slice()).unwrap_or_default();
+        let granting = granted.iter().filter(|(_, capabilities)| capabilities.allows(operation));
+        granting.map(|(name, _)| name.as_ref()).collect()
     }
 
     /// What its holder may do at a path, in Vault's order; `root` alone, or `deny` alone.
@@ -156,6 +165,16 @@ impl Acl {
     /// As Vault does, with the rules of listing, which for a path without `/` at its end are those of every verb.
     fn capabilities_at(&self, path: &str) -> Capabilities {
         self.rule_for_list(path).map_or(Capabilities::NONE, |rule| rule.capabilities)
+    }
+
+    /// The one rule that decides on an operation.
+    fn rule_of(&self, operation: Operation, path: &str) -> Option<&Permissions> {
+        match operation {
+            // Asked for with or without its slash, a folder is the same folder.
+            Operation::List if !path.ends_with('/') => self.rule_for_list(&format!("{path}/")),
+            Operation::List => self.rule_for_list(path),
+            _ => self.rule_for(path),
+        }
     }
 
     /// The one rule that decides on a path.

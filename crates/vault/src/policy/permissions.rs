@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -18,6 +19,8 @@ pub(super) struct Permissions {
     pub(super) allowed: Parameters,
     pub(super) denied: Parameters,
     pub(super) required: BTreeSet<String>,
+    /// What each policy adds, by name: for the audit. Filled in where policies are compiled.
+    pub(super) granted_by: Vec<(Arc<str>, Capabilities)>,
 }
 
 impl Permissions {
@@ -28,6 +31,7 @@ impl Permissions {
             *self = Permissions { capabilities: Capabilities::DENY, ..Permissions::default() };
             return;
         }
+        self.granted_by.extend(other.granted_by.iter().cloned());
         self.wrapping_ttl_min = smaller(self.wrapping_ttl_min, other.wrapping_ttl_min);
         self.wrapping_ttl_max = smaller(self.wrapping_ttl_max, other.wrapping_ttl_max);
         merge_parameters(&mut self.allowed, &other.allowed);

@@ -1,0 +1,149 @@
+//! Audit: what lands in a log, and what happens when it cannot.
+
+use super::*;
+
+/// The lines of a log.
+fn lines(path: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+impl Vault {
+    async fn enable_audit(&self, path: &str, kind: &str, options: Value) -> Result<Option<Response>> {
+        self.write(&self.root, &format!("sys/audit/{path}"), json!({ "type": kind, "options": options }))
+            .await
+    }
+}
+
+#[tokio::test]
+async fn requests_and_answers_are_logged_without_their_secrets() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("file", "file", json!({ "file_path": log })).await.unwrap();
+    let before = lines(&log);
+    assert_eq!(before.len(), 2, "the test entry and the answer to enabling it");
+    assert_eq!(before[0]["request"]["path"], "sys/audit/test");
+    assert_eq!(before[1]["type"], "response");
+    vault.write(&vault.root, "cubbyhole/mine", json!({ "password": "Hunter2", "n": 7 })).await.unwrap();
+    vault.read(&vault.root, "cubbyhole/mine").await.unwrap();
+    let error = vault.read("hvs.nobody", "cubbyhole/mine").await.unwrap_err();
+    assert!(matches!(error, Error::BadToken));
+
+    let text = std::fs::read_to_string(&log).unwrap();
+    for secret in ["Hunter2", &vault.root, "hvs.nobody"] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+    let log = &lines(&log)[2..];
+    assert_eq!(log.len(), 6);
+    let hash = |input: &str| {
+        let vault = vault.core.unsealed().unwrap();
+        vault.audit.hash("file/", input).unwrap()
+    };
+    let keys: Vec<_> = log[0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["time", "type", "auth", "request"]);
+    let keys: Vec<_> = log[0]["auth"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        keys,
+        [
+            "client_token",
+            "accessor",
+            "display_name",
+            "policies",
+            "token_policies",
+            "policy_results",
+            "token_type",
+            "token_issue_time"
+        ]
+    );
+    let keys: Vec<_> = log[0]["request"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        keys,
+        [
+            "id",
+            "client_id",
+            "operation",
+            "mount_point",
+            "mount_type",
+            "mount_accessor",
+            "mount_running_version",
+            "mount_class",
+            "client_token",
+            "client_token_accessor",
+            "namespace",
+            "path",
+            "data"
+        ]
+    );
+    assert_eq!(log[0]["request"]["operation"], "create");
+    assert_eq!(log[0]["request"]["data"], json!({ "n": 7, "password": hash("Hunter2") }));
+    assert_eq!(log[0]["request"]["client_token"], hash(&vault.root));
+    // base64(sha256("root" NUL "root")): what Vault counts root tokens as.
+    assert_eq!(log[0]["request"]["client_id"], "0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=");
+    assert_eq!(
+        log[0]["auth"]["policy_results"],
+        json!({
+            "allowed": true,
+            "granting_policies": [{ "name": "root", "namespace_id": "root", "type": "acl" }]
+        })
+    );
+    assert_eq!(log[1]["type"], "response");
+    assert_eq!(log[1]["request"], log[0]["request"]);
+    assert_eq!(log[3]["response"]["data"], json!({ "n": 7, "password": hash("Hunter2") }));
+    assert_eq!(log[3]["response"]["mount_class"], "secret");
+    assert_eq!(log[4]["error"], "permission denied");
+    assert_eq!(log[4]["auth"], json!({ "token_type": "default" }));
+    assert_eq!(log[4]["request"]["client_token"], hash("hvs.nobody"));
+    assert_eq!(log[5]["response"]["data"]["error"], hash("permission denied"));
+}
+
+#[tokio::test]
+async fn a_device_that_takes_nothing_stops_what_it_should_have_logged() {
+    let vault = Vault::new().await;
+    let error = vault.enable_audit("full", "file", json!({ "file_path": "/dev/full" })).await.unwrap_err();
+    assert!(error.to_string().starts_with("audit backend failed test message: "), "{error}");
+    let unknown = vault.enable_audit("x", "carrier-pigeon", json!({})).await.unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown backend type: \"carrier-pigeon\"");
+    vault
+        .enable_audit("full", "file", json!({ "file_path": "/dev/full", "skip_test": "true" }))
+        .await
+        .expect_err("its answer cannot be logged");
+    let error = vault.write(&vault.root, "cubbyhole/mine", json!({ "a": 1 })).await.unwrap_err();
+    assert_eq!((error.status(), error.to_string().as_str()), (500, "internal error"));
+    let unsealed = vault.core.unsealed().unwrap();
+    // What stands in the way of every request is taken away behind its back.
+    unsealed.audit.disable("full/").await.unwrap();
+    let found = vault.ask(&vault.root, Operation::Read, "cubbyhole/mine", json!({})).await;
+    assert!(matches!(found, Err(Error::NotFound)), "the refused write had an effect");
+}
+
+#[tokio::test]
+async fn devices_and_their_salts_outlive_sealing() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    let options = json!({ "file_path": log, "hmac_accessor": "false", "elide_list_responses": "true" });
+    vault.enable_audit("file", "file", options.clone()).await.unwrap();
+    let hash =
+        vault.write(&vault.root, "sys/audit-hash/file", json!({ "input": "x" })).await.unwrap().unwrap();
+    vault.core.seal();
+    vault.unseal().await;
+    let again =
+        vault.write(&vault.root, "sys/audit-hash/file", json!({ "input": "x" })).await.unwrap().unwrap();
+    assert_eq!(json!(hash.data), json!(again.data));
+    let listed = vault.read(&vault.root, "sys/audit").await.unwrap();
+    assert_eq!(
+        listed["file/"],
+        json!({ "description": "", "local": false, "options": options, "path": "file/", "type": "file" })
+    );
+    vault.write(&vault.root, "cubbyhole/a", json!({ "x": "y" })).await.unwrap();
+    vault.ask(&vault.root, Operation::List, "cubbyhole/", json!({})).await.unwrap();
+    let last = lines(&log).pop().unwrap();
+    assert_eq!(last["response"]["data"], json!({ "keys": 1 }));
+    let accessor = last["auth"]["accessor"].as_str().unwrap();
+    assert!(!accessor.starts_with("hmac-"), "{accessor}");
+    vault.ask(&vault.root, Operation::Delete, "sys/audit/file", json!({})).await.unwrap();
+    let count = lines(&log).len();
+    vault.read(&vault.root, "cubbyhole/a").await.unwrap();
+    assert_eq!(lines(&log).len(), count, "a disabled device was written to");
+}
