@@ -5,6 +5,8 @@
 
 pub mod audit;
 pub mod barrier;
+mod break_glass;
+mod ceremony;
 mod handle;
 mod help;
 mod init;
@@ -16,6 +18,7 @@ pub mod mount;
 pub mod path_store;
 mod policy_store;
 mod remount;
+mod rotation;
 pub mod seal;
 #[cfg(test)]
 mod tests;
@@ -25,11 +28,17 @@ mod unsealing;
 mod view;
 
 pub use barrier::{Barrier, Batch, Entry};
+pub use break_glass::BreakGlassStatus;
+pub(crate) use ceremony::ROOT_TOKEN_LEN;
+pub use ceremony::{
+    Canceller, RekeyStatus, RekeyTarget, Rekeyed, RootTokenStatus, VerifyStatus, decode_token,
+};
 pub use init::{InitRequest, Initialized};
 pub use lease::LeaseEntry;
 pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
 pub use remount::{Migration, Migrations};
+pub use rotation::RotationConfig;
 pub use token::TokenEntry;
 pub use unsealing::{SealStatus, UnsealPart};
 pub use view::View;
@@ -103,6 +112,7 @@ pub struct Unsealed {
     pub cluster: Cluster,
     /// Mounts that were moved.
     pub migrations: Migrations,
+    ceremonies: ceremony::Ceremonies,
     clock: SharedClock,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
@@ -255,6 +265,7 @@ impl Core {
             audit: audit::Audit::load(&self.barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
             migrations: Migrations::default(),
+            ceremonies: ceremony::Ceremonies::default(),
             clock: self.clock.clone(),
             mounts: RwLock::new(Arc::new(mounts)),
             changing_mounts: tokio::sync::Mutex::new(()),

@@ -63,6 +63,7 @@ impl Service {
             supervisor.spawn(name, listener.serve(answer, shutdown.clone()));
         }
         supervisor.spawn("vault seal", self.core.clone().keep_seal(shutdown.clone()));
+        supervisor.spawn("vault key rotation", rotate(self.core.clone(), shutdown.clone()));
         supervisor.spawn("vault expiry", sweep(self.core, shutdown));
     }
 }
@@ -85,4 +86,22 @@ async fn sweep(core: Arc<Core>, shutdown: Shutdown) -> Result<(), Infallible> {
     }
 }
 
+/// Rotates the key that encrypts entries when that is due, and saves how often it was used.
+async fn rotate(core: Arc<Core>, shutdown: Shutdown) -> Result<(), Infallible> {
+    let mut rounds = tokio::time::interval(ROTATION_INTERVAL);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => return Ok(()),
+            _ = rounds.tick() => {}
+        }
+        match core.rotate_if_due().await {
+            Ok(_) | Err(crate::Error::Sealed) => {}
+            Err(error) => tracing::warn!(%error, "the encryption key could not be rotated; trying again"),
+        }
+    }
+}
+
+/// As Vault has it.
+const ROTATION_INTERVAL: Duration = Duration::from_secs(300);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -116,9 +116,19 @@ impl Barrier {
         rows.saturating_sub(BATCH_MARGIN).clamp(1, BATCH_ROWS_MAX)
     }
 
-    /// How many entries were encrypted since this process started.
+    /// How many entries were encrypted since that was last taken, or since the last rotation.
     pub fn encryptions(&self) -> u64 {
         self.encryptions.load(Ordering::Relaxed)
+    }
+
+    /// The same; counting begins anew.
+    pub fn take_encryptions(&self) -> u64 {
+        self.encryptions.swap(0, Ordering::Relaxed)
+    }
+
+    /// Counts what was taken and could not be saved.
+    pub fn give_back_encryptions(&self, count: u64) {
+        self.encryptions.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Adds a term to the keyring, stores it, and encrypts under it from then on.

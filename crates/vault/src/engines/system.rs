@@ -2,7 +2,9 @@
 
 mod access;
 mod audit;
+mod ceremonies;
 mod help;
+mod keys;
 mod lifecycle;
 mod mounts;
 mod policies;
@@ -34,7 +36,7 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "internal/specs/openapi" if read => access::openapi(core, request).await,
         "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
         _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,
-        _ => return None,
+        _ => return ceremonies::answer(core, request, path).await,
     })
 }
 
@@ -47,6 +49,9 @@ pub async fn answer(
     unsealed: &Arc<Unsealed>,
     request: &Request,
 ) -> Result<Option<Response>> {
+    if let Some(answer) = keys::answer(core, unsealed, request).await {
+        return answer;
+    }
     let (first, rest) = request.path.split_once('/').unwrap_or((&request.path, ""));
     match first {
         "mounts" => mounts::answer(core, unsealed, request, MountTable::Secret, rest).await,
@@ -67,13 +72,23 @@ pub async fn answer(
             audit::headers(unsealed, request, rest.trim_start_matches("auditing/")).await
         }
         "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
-        _ => lifecycle::answer(core, unsealed, request).await,
+        _ => lifecycle::answer(core, request),
     }
 }
 
 /// Whether a path below `sys/` asks for `sudo` (`hashicorp/vault: vault/logical_system.go`, root paths).
 pub fn is_root(operation: Operation, path: &str) -> bool {
-    let exact = ["audit", "rotate", "config/cors", "seal", "step-down", "raw", "remount", "leases/lookup/"];
+    let exact = [
+        "audit",
+        "rotate",
+        "break-glass",
+        "config/cors",
+        "seal",
+        "step-down",
+        "raw",
+        "remount",
+        "leases/lookup/",
+    ];
     let below = [
         "audit/",
         "raw/",

@@ -5,33 +5,20 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use trustkeep_crypto::{SecretBytes, SecretString};
 
-use crate::core::{Core, InitRequest, UnsealPart, Unsealed};
-use crate::request::{Operation, Request};
+use crate::core::{Core, InitRequest, UnsealPart};
+use crate::request::Request;
 use crate::response::Response;
 use crate::{Error, Result, VAULT_BUILD_DATE, VAULT_VERSION};
 
-/// `sys/seal`, `sys/key-status`, `sys/rotate`, `sys/step-down`.
-pub(super) async fn answer(
-    core: &Arc<Core>,
-    unsealed: &Arc<Unsealed>,
-    request: &Request,
-) -> Result<Option<Response>> {
+/// `sys/seal`, `sys/step-down`.
+pub(super) fn answer(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     match (request.path.as_str(), request.operation) {
         ("seal", op) if op.is_write() => {
             core.seal();
             Ok(None)
         }
         ("step-down", op) if op.is_write() => Ok(None),
-        ("rotate", op) if op.is_write() => unsealed.barrier.rotate(request.now).await.map(|()| None),
-        ("key-status", Operation::Read) => {
-            let keyring = unsealed.barrier.keyring()?;
-            Ok(Some(Response::object(json!({
-                "encryptions": unsealed.barrier.encryptions(),
-                "install_time": rfc3339(keyring.installed()),
-                "term": keyring.active_term(),
-            }))))
-        }
-        ("seal" | "step-down" | "rotate" | "key-status", _) => Err(Error::UnsupportedOperation),
+        ("seal" | "step-down", _) => Err(Error::UnsupportedOperation),
         _ => Err(Error::UnsupportedPath),
     }
 }
@@ -204,7 +191,7 @@ fn add_cluster(core: &Core, document: &mut Value) {
     map.insert("cluster_id".into(), unsealed.cluster.id.clone().into());
 }
 
-fn rfc3339(nanoseconds: i64) -> String {
+pub(super) fn rfc3339(nanoseconds: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).map(|time| time.to_string()).unwrap_or_default()
 }
 
