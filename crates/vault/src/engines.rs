@@ -1,11 +1,14 @@
 //! Secrets engines, one file each. An engine sees requests below its mount and a view of storage, nothing else.
 
+mod base64;
 pub mod cubbyhole;
 pub mod kv_v1;
 pub mod kv_v2;
 pub mod system;
 #[cfg(test)]
 pub(crate) mod test_support;
+mod tools;
+pub mod transit;
 pub mod upgrading;
 
 use std::sync::Arc;

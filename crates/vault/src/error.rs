@@ -61,6 +61,9 @@ pub enum Error {
     /// Something broke here: 500. The detail goes to the log, this message to the client.
     #[error("internal error")]
     Internal(String),
+    /// The engine could not do it: 500 in Vault's multi-line form, with a message that the client is to read.
+    #[error("1 error occurred:\n\t* {0}\n\n")]
+    Failed(String),
     /// The store's answer: mapped by kind.
     #[error("{0}")]
     Store(trustkeep_store::Error),
@@ -92,7 +95,7 @@ impl Error {
             Error::TooLarge(_) | Error::Store(Store::Limit { .. }) => 413,
             Error::UnsupportedMediaType(_) => 415,
             Error::Store(Store::Invalid(_)) => 400,
-            Error::Internal(_) | Error::Store(_) => 500,
+            Error::Internal(_) | Error::Failed(_) | Error::Store(_) => 500,
             Error::Sealed | Error::Unavailable(_) => 503,
         }
     }

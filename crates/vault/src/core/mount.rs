@@ -11,6 +11,7 @@ use super::barrier::{Barrier, Batch};
 use super::view::View;
 use crate::auth::{approle::AppRole, userpass::Userpass};
 use crate::engines::kv_v2::{self, KvV2};
+use crate::engines::transit::Transit;
 use crate::engines::{Engine, EngineContext, cubbyhole::Cubbyhole, kv_v1::KvV1, upgrading::Upgrading};
 use crate::{Error, Result};
 
@@ -259,6 +260,7 @@ impl Mount {
             (MountTable::Secret, "kv") => Some(Arc::new(KvV1::new(&context))),
             (MountTable::Auth, "approle") => Some(Arc::new(AppRole::new(&context))),
             (MountTable::Auth, "userpass") => Some(Arc::new(Userpass::new(&context))),
+            (MountTable::Secret, "transit") => Some(Arc::new(Transit::new(&context))),
             (_, kind) => return Err(Error::invalid(format!("plugin not found in the catalog: {kind}"))),
         };
         Ok(Mount { entry, engine, is_moving: false })

@@ -47,6 +47,7 @@ mod model_tests;
 mod tests;
 
 pub(crate) use self::time::go_duration;
+pub(in crate::engines) use self::time::rfc3339;
 pub use self::upgrade::{is_upgraded, upgrade};
 
 /// The KV engine of version 2.

@@ -6,7 +6,7 @@ use crate::request::parse_seconds;
 use crate::{Error, Result};
 
 /// Unix nanoseconds as RFC 3339 in UTC with as many decimals as it takes; empty for 0.
-pub(super) fn rfc3339(nanoseconds: i64) -> String {
+pub(in crate::engines) fn rfc3339(nanoseconds: i64) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)) {
         Ok(time) if nanoseconds != 0 => time.to_string(),
         _ => String::new(),
