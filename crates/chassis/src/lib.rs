@@ -56,6 +56,7 @@
 pub mod clock;
 pub mod config;
 pub mod health;
+pub mod host;
 pub mod http;
 pub mod logs;
 pub mod metrics;

@@ -114,6 +114,12 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Handle {
     filter: Option<reload::Handle<Targets, Registry>>,
+    level: std::sync::Arc<Mutex<Level>>,
+}
+
+/// The handle that [`init`] gave; `None` before it was called.
+pub fn handle() -> Option<Handle> {
+    HANDLE.get().cloned()
 }
 
 impl Handle {
@@ -123,13 +129,18 @@ impl Handle {
             // Fails only when the subscriber is gone, that is, at the very end of the process.
             let _ = filter.reload(targets(level));
         }
+        *self.level.lock() = level;
+    }
+
+    /// From which level on it logs.
+    pub fn level(&self) -> Level {
+        *self.level.lock()
     }
 }
 
 /// Begins logging. The second and later calls only set the level, so tests and embedded services may call it freely;
 /// if the embedding program installed its own subscriber first, that one stays and the handle does nothing.
 pub fn init(settings: Settings) -> Handle {
-    static HANDLE: OnceLock<Handle> = OnceLock::new();
     let mut is_first = false;
     let handle = HANDLE.get_or_init(|| {
         is_first = true;
@@ -138,13 +149,16 @@ pub fn init(settings: Settings) -> Handle {
         // to a mere `enabled!` and applies it to the next event.
         let installed =
             tracing_subscriber::registry().with(filter).with(lines(settings.format, std::io::stderr));
-        Handle { filter: installed.try_init().is_ok().then_some(reload_handle) }
+        let level = std::sync::Arc::new(Mutex::new(settings.level));
+        Handle { filter: installed.try_init().is_ok().then_some(reload_handle), level }
     });
     if !is_first {
         handle.set_level(settings.level);
     }
     handle.clone()
 }
+
+static HANDLE: OnceLock<Handle> = OnceLock::new();
 
 fn targets(level: Level) -> Targets {
     let level = match level {

@@ -137,6 +137,9 @@ fn core_settings(settings: &Settings) -> CoreSettings {
         cluster_name: settings.cluster_name.clone().unwrap_or_default(),
         api_addr: settings.api_addr.clone().unwrap_or_default(),
         ui: settings.ui,
+        raw_storage_endpoint: settings.raw_storage_endpoint,
+        log_level: settings.log_level.as_str().parse().unwrap_or_default(),
+        sanitized: settings.sanitized(),
     }
 }
 
@@ -160,9 +163,6 @@ fn warn_of_what_has_no_effect(settings: &Settings) {
         tracing::warn!(
             "ha_enabled: this version runs one server on a storage; a second one waits and then refuses"
         );
-    }
-    if settings.raw_storage_endpoint {
-        tracing::warn!("raw_storage_endpoint has no effect: this version has no sys/raw");
     }
 }
 

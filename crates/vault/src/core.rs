@@ -7,8 +7,10 @@ pub mod audit;
 pub mod barrier;
 mod break_glass;
 mod ceremony;
+pub mod cors;
 mod handle;
 mod help;
+mod in_flight;
 mod init;
 pub mod keyring;
 mod keys;
@@ -25,6 +27,7 @@ mod tests;
 pub mod token;
 pub mod token_store;
 mod unsealing;
+mod version_history;
 mod view;
 
 pub use barrier::{Barrier, Batch, Entry};
@@ -33,6 +36,7 @@ pub(crate) use ceremony::ROOT_TOKEN_LEN;
 pub use ceremony::{
     Canceller, RekeyStatus, RekeyTarget, Rekeyed, RootTokenStatus, VerifyStatus, decode_token,
 };
+pub use in_flight::InFlight;
 pub use init::{InitRequest, Initialized};
 pub use lease::LeaseEntry;
 pub use path_store::{PathStore, entry_table};
@@ -71,6 +75,12 @@ pub struct CoreSettings {
     pub api_addr: String,
     /// Whether the configuration asks for the web page.
     pub ui: bool,
+    /// Whether `sys/raw` is there.
+    pub raw_storage_endpoint: bool,
+    /// The level that logs begin with.
+    pub log_level: trustkeep_chassis::logs::Level,
+    /// The configuration as `sys/config/state/sanitized` shows it.
+    pub sanitized: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for CoreSettings {
@@ -82,6 +92,9 @@ impl Default for CoreSettings {
             cluster_name: String::new(),
             api_addr: String::new(),
             ui: false,
+            raw_storage_endpoint: false,
+            log_level: trustkeep_chassis::logs::Level::Info,
+            sanitized: serde_json::Map::new(),
         }
     }
 }
@@ -96,6 +109,7 @@ pub struct Core {
     audit_kinds: audit::DeviceKinds,
     unsealing: tokio::sync::Mutex<unsealing::Attempt>,
     unsealed: RwLock<Option<Arc<Unsealed>>>,
+    in_flight: InFlight,
 }
 
 /// All that is known once the barrier is open.
@@ -113,6 +127,8 @@ pub struct Unsealed {
     /// Mounts that were moved.
     pub migrations: Migrations,
     ceremonies: ceremony::Ceremonies,
+    cors: RwLock<Option<Arc<cors::Cors>>>,
+    ui_headers: RwLock<Arc<Vec<(http::HeaderName, http::HeaderValue)>>>,
     clock: SharedClock,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
@@ -148,6 +164,7 @@ impl Core {
             seals: Seals::default(),
             unsealing: tokio::sync::Mutex::default(),
             unsealed: RwLock::new(None),
+            in_flight: InFlight::default(),
         })
     }
 
@@ -179,6 +196,23 @@ impl Core {
     /// What it was made with.
     pub fn settings(&self) -> &CoreSettings {
         &self.settings
+    }
+
+    /// The requests under way.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// The operator's headers of the web page; none while sealed.
+    pub fn ui_headers(&self) -> Arc<Vec<(http::HeaderName, http::HeaderValue)>> {
+        self.unsealed.read().as_ref().map(|unsealed| unsealed.ui_headers.read().clone()).unwrap_or_default()
+    }
+
+    /// Puts other headers of the web page in force.
+    pub fn set_ui_headers(&self, headers: Vec<(http::HeaderName, http::HeaderValue)>) {
+        if let Some(unsealed) = self.unsealed.read().as_ref() {
+            *unsealed.ui_headers.write() = Arc::new(headers);
+        }
     }
 
     /// Where randomness comes from.
@@ -238,9 +272,13 @@ impl Core {
                 *self.unsealed.write() = Some(unsealed.clone());
                 tracing::info!("vault is unsealed");
                 let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
+                let now = self.now() / NANOS;
                 tokio::spawn(async move {
                     unsealed.finish_unmounting().await;
                     unsealed.finish_upgrading(leases).await;
+                    if let Err(error) = unsealed.note_version(now).await {
+                        tracing::warn!(%error, "the version could not be noted for sys/version-history");
+                    }
                 });
                 Ok(())
             }
@@ -258,6 +296,7 @@ impl Core {
         let cubbyhole = cubbyhole.ok_or_else(|| Error::internal("the cubbyhole's mount is missing"))?;
         let cubbyhole = View::new(self.barrier.clone(), &cubbyhole);
         let cluster = View::new(self.barrier.clone(), "").get_json(CLUSTER).await?;
+        let config = View::new(self.barrier.clone(), SYSTEM_CONFIG);
         Ok(Unsealed {
             barrier: self.barrier.clone(),
             tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
@@ -266,6 +305,8 @@ impl Core {
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
             migrations: Migrations::default(),
             ceremonies: ceremony::Ceremonies::default(),
+            cors: RwLock::new(cors::load(&config).await?),
+            ui_headers: RwLock::new(Arc::new(crate::engines::system::load_ui_headers(&config).await?)),
             clock: self.clock.clone(),
             mounts: RwLock::new(Arc::new(mounts)),
             changing_mounts: tokio::sync::Mutex::new(()),
@@ -414,6 +455,8 @@ fn new_cluster(name: &str, random: &dyn Random) -> Cluster {
 }
 
 const NANOS: i64 = 1_000_000_000;
+/// Where settings of `sys/config` stand.
+pub const SYSTEM_CONFIG: &str = "sys/config/";
 const CLUSTER: &str = "core/cluster/local/info";
 const POLICIES: &str = "sys/policy/";
 const LEAVING: &str = "core/leaving/";

@@ -2,6 +2,7 @@
 //! (`hashicorp/vault: http/handler.go`, `http/logical.go`).
 
 mod answer;
+mod cors;
 mod parse;
 
 use std::sync::Arc;
@@ -50,21 +51,37 @@ impl Edge {
 
     /// Answers one HTTP request.
     pub async fn answer(&self, request: http::Request<Incoming>) -> Response<VaultResponse> {
-        if let Some(redirect) = parse::outside_api(&request, self.core.settings().ui) {
-            return redirect;
+        if let Some(mut answer) = parse::outside_api(&request, self.core.settings().ui) {
+            if answer.status() == http::StatusCode::OK {
+                answer.headers_mut().extend(self.core.ui_headers().iter().cloned());
+            }
+            return answer;
         }
+        let cors_headers = match cors::judge(self.core.cors().as_deref(), request.method(), request.headers())
+        {
+            cors::Verdict::Answer(answer) => return answer,
+            cors::Verdict::Pass(headers) => headers,
+        };
         if self.settings.unauthenticated_metrics && request.uri().path() == "/v1/sys/metrics" {
             return answer::metrics();
         }
         let is_head = request.method() == http::Method::HEAD;
         let namespace = request.headers().get("x-vault-namespace").cloned();
+        let method = request.method().clone();
         let mut response = match self.parse(request).await {
-            Ok(request) => self.handle(request).await,
+            Ok(request) => {
+                let started = self.core.now();
+                let all = self.core.in_flight();
+                let _underway =
+                    all.enter(&request.id, started, request.remote, method.as_str(), &request.path);
+                self.handle(request).await
+            }
             Err(error) => answer::error(&error),
         };
         if let Some(namespace) = namespace {
             response.headers_mut().insert("x-vault-namespace", namespace);
         }
+        response.headers_mut().extend(cors_headers);
         answer::add_headers(&mut response, &self.settings.headers);
         if is_head {
             *response.body_mut() = Full::new(Bytes::new());

@@ -8,6 +8,7 @@
 mod files;
 mod listener;
 mod network;
+mod sanitized;
 mod seal;
 mod section;
 mod storage;

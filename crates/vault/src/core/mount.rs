@@ -319,3 +319,8 @@ pub fn initial_mounts(random: &dyn Random) -> Result<Batch> {
 
 /// The folder of mount entries in the barrier.
 pub const MOUNTS: &str = "core/mounts/";
+
+/// The secrets engines that there are, by the names that `sys/plugins/catalog` lists.
+pub const SECRETS_ENGINES: &[&str] = &["kv", "transit"];
+/// The auth methods that there are.
+pub const AUTH_METHODS: &[&str] = &["approle", "token", "userpass"];

@@ -27,11 +27,14 @@ struct Vault {
 
 impl Vault {
     async fn new() -> Self {
+        Self::with(CoreSettings::default()).await
+    }
+
+    async fn with(settings: CoreSettings) -> Self {
         let store: SharedStore = Arc::new(MemoryStore::new());
         store.create_tables(&[entry_table().unwrap()]).await.unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_000_000).unwrap()));
-        let core =
-            Core::new(store.clone(), CoreSettings::default(), Arc::new(SystemRandom), clock.clone()).unwrap();
+        let core = Core::new(store.clone(), settings, Arc::new(SystemRandom), clock.clone()).unwrap();
         let core = Arc::new(core);
         let made = core.initialize(InitRequest::shamir(3, 2)).await.unwrap();
         let shares = made.shares.iter().map(|share| share.to_base64().expose().to_owned()).collect();

@@ -100,6 +100,14 @@ impl TokenStore {
         }
     }
 
+    /// How many tokens there are.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn count(&self) -> Result<usize> {
+        Ok(self.view.list("accessor").await?.len())
+    }
+
     /// All accessors.
     ///
     /// # Errors

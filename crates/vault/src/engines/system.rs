@@ -3,11 +3,16 @@
 mod access;
 mod audit;
 mod ceremonies;
+mod config;
+mod diagnostics;
 mod help;
+mod host;
 mod keys;
 mod lifecycle;
 mod mounts;
+mod plugins;
 mod policies;
+mod raw;
 mod remount;
 
 use std::sync::Arc;
@@ -18,7 +23,9 @@ use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
 
+pub use config::load_ui_headers;
 pub use help::HELP;
+pub use lifecycle::rfc3339;
 
 /// Answers what needs neither a token nor an open barrier; `None` where the path is none of these.
 pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option<Result<Option<Response>>> {
@@ -33,6 +40,7 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "unseal" if write => lifecycle::unseal(core, request).await,
         "leader" if read => lifecycle::leader(),
         "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
+        "replication/status" => diagnostics::replication(request),
         "internal/specs/openapi" if read => access::openapi(core, request).await,
         "internal/ui/mounts" if read => access::visible_mounts(core, request).await,
         _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,
@@ -64,6 +72,20 @@ pub async fn answer(
         "capabilities" | "capabilities-self" | "capabilities-accessor" if rest.is_empty() => {
             access::capabilities(unsealed, request).await
         }
+        "config" if !rest.starts_with("auditing/") => config::answer(core, unsealed, request, rest).await,
+        "plugins" => plugins::answer(unsealed, request, rest),
+        "raw" => raw::answer(core, unsealed, request, rest).await,
+        "host-info" if rest.is_empty() && request.operation == Operation::Read => host::answer(request).await,
+        "in-flight-req" if rest.is_empty() && request.operation == Operation::Read => {
+            diagnostics::in_flight(core)
+        }
+        "experiments" if rest.is_empty() => diagnostics::experiments(request),
+        "version-history" if rest.is_empty() => diagnostics::version_history(unsealed, request).await,
+        "loggers" => diagnostics::loggers(core, request, rest),
+        "internal" if rest.starts_with("counters/") || rest.starts_with("inspect/") => {
+            diagnostics::internal(unsealed, request, rest).await
+        }
+        "host-info" | "in-flight-req" if rest.is_empty() => Err(Error::UnsupportedOperation),
         "remount" => remount::answer(core, unsealed, request, rest),
         "internal" => access::internal(unsealed, request, rest).await,
         "audit" => audit::devices(unsealed, request, rest).await,

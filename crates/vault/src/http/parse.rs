@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
@@ -27,8 +29,9 @@ pub(super) fn outside_api<B>(request: &http::Request<B>, ui: bool) -> Option<Res
         "/" | "/ui" if ui => redirect("/ui/"),
         "/ui/" if ui => {
             let mut page = Response::new(Full::new(Bytes::from_static(UI.as_bytes())));
-            page.headers_mut()
-                .insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
+            for (name, value) in UI_HEADERS {
+                page.headers_mut().insert(name, http::HeaderValue::from_static(value));
+            }
             page
         }
         _ => answer::error(&Error::NotFound),
@@ -262,6 +265,16 @@ fn redirect(location: &str) -> Response<VaultResponse> {
 const API: &str = "/v1/";
 const PATH_BYTES_MAX: usize = 4096;
 const SEGMENTS_MAX: usize = 256;
+const UI_HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "text/html; charset=utf-8"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'unsafe-inline' \
+         'self'; form-action 'none'; frame-ancestors 'none'; font-src 'self'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("service-worker-allowed"), "/"),
+];
 const UI: &str = "<!doctype html><title>Trustkeep vault</title><p>The vault has no web page yet. \
     Its API is below <code>/v1/</code>; its command line is <code>trustkeep vault</code>.";
 

@@ -191,7 +191,8 @@ fn add_cluster(core: &Core, document: &mut Value) {
     map.insert("cluster_id".into(), unsealed.cluster.id.clone().into());
 }
 
-pub(super) fn rfc3339(nanoseconds: i64) -> String {
+/// A time as Vault writes it.
+pub fn rfc3339(nanoseconds: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).map(|time| time.to_string()).unwrap_or_default()
 }
 
