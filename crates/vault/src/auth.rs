@@ -9,4 +9,5 @@ mod token_parameters;
 pub mod userpass;
 
 pub use login::{Alias, Login};
+pub(crate) use token_parameters::clean_policies;
 pub use token_parameters::{TokenKind, TokenParameters};

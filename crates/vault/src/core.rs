@@ -10,6 +10,7 @@ mod ceremony;
 pub mod cors;
 mod handle;
 mod help;
+pub mod identity;
 mod in_flight;
 mod init;
 pub mod keyring;
@@ -122,6 +123,8 @@ pub struct Unsealed {
     pub policies: PolicyStore,
     /// Audit devices.
     pub audit: Arc<audit::Audit>,
+    /// Entities, their aliases, groups.
+    pub identity: identity::IdentityStore,
     /// The cluster's name and id.
     pub cluster: Cluster,
     /// Mounts that were moved.
@@ -291,10 +294,13 @@ impl Core {
 
     async fn load(&self) -> Result<Unsealed> {
         let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
-        let mounts = Mounts::load(&self.barrier, leases).await?;
+        let mounts = Mounts::load(&self.barrier, leases).await?.with_identity(&self.barrier, leases).await?;
         let cubbyhole = mounts.get("cubbyhole/").map(|mount| mount.entry.storage_prefix());
         let cubbyhole = cubbyhole.ok_or_else(|| Error::internal("the cubbyhole's mount is missing"))?;
         let cubbyhole = View::new(self.barrier.clone(), &cubbyhole);
+        let identity = mounts.get("identity/").map(|mount| mount.entry.storage_prefix());
+        let identity = identity.ok_or_else(|| Error::internal("the identity store's mount is missing"))?;
+        let identity = View::new(self.barrier.clone(), &identity);
         let cluster = View::new(self.barrier.clone(), "").get_json(CLUSTER).await?;
         let config = View::new(self.barrier.clone(), SYSTEM_CONFIG);
         Ok(Unsealed {
@@ -302,6 +308,7 @@ impl Core {
             tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
             policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
             audit: audit::Audit::load(&self.barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
+            identity: identity::IdentityStore::load(identity, self.random.clone()).await?,
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
             migrations: Migrations::default(),
             ceremonies: ceremony::Ceremonies::default(),
@@ -408,6 +415,7 @@ impl Unsealed {
         let Some(mount) = mounts.get(full_path) else { return Ok(()) };
         let leaving = format!("{LEAVING}{}", mount.entry.uuid);
         let batch = Batch::new().put(leaving, mount.entry.storage_prefix().into_bytes());
+        let batch = batch.and(self.identity.leaving(&mount.entry.accessor));
         self.barrier.commit(batch.delete(mount.entry.storage_path())).await?;
         *self.mounts.write() = Arc::new(mounts.without(full_path));
         let this = self.clone();
@@ -417,9 +425,13 @@ impl Unsealed {
 
     /// Clears the storage of mounts that were removed. What fails is tried again at the next removal or unseal.
     async fn finish_unmounting(&self) {
-        let _one_at_a_time = self.changing_mounts.lock().await;
+        let one_at_a_time = self.changing_mounts.lock().await;
         if let Err(error) = self.clear_leaving().await {
             tracing::warn!(%error, "the storage of a removed mount could not be cleared");
+        }
+        drop(one_at_a_time);
+        if let Err(error) = self.identity.forget_leaving().await {
+            tracing::warn!(%error, "the aliases at a removed mount could not be removed");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod base64;
 pub mod cubbyhole;
+pub mod identity;
 pub mod kv_v1;
 pub mod kv_v2;
 pub mod system;

@@ -141,7 +141,7 @@ impl Tokens<'_> {
             Some("batch") => return Err(Error::invalid("batch tokens are not supported by this version")),
             Some(other) => return Err(Error::invalid(format!("invalid 'token_type' value: {other}"))),
         }
-        let acl = self.unsealed.policies.acl(&parent.policies).await?;
+        let acl = self.unsealed.acl_of(parent).await?;
         let sudo =
             acl.is_root() || acl.allow(Operation::Update, &format!("auth/token/{}", request.path), None).sudo;
         let mut warnings = Vec::new();

@@ -6,7 +6,7 @@ use super::audit::{Caller, Trail};
 use super::mount::Mount;
 use super::token::TokenEntry;
 use super::{Core, NANOS, Unsealed};
-use crate::engines::system;
+use crate::engines::{identity, system};
 use crate::policy::Acl;
 use crate::request::{Operation, Request};
 use crate::response::Response;
@@ -92,6 +92,7 @@ impl Core {
         let answer = match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
             (None, "system") => system::answer(self, unsealed, &request).await,
+            (None, "identity") => identity::answer(unsealed, &request).await,
             (None, _) => auth::token::answer(self, unsealed, &request).await,
         };
         let Some(mut response) = answer? else { return Ok(None) };
@@ -118,7 +119,7 @@ impl Unsealed {
         if token.num_uses != 0 {
             token = self.tokens.count_use(&token, now).await?;
         }
-        let acl = self.policies.acl(&token.policies).await?;
+        let acl = self.acl_of(&token).await?;
         Ok((token, acl))
     }
 }
@@ -150,6 +151,7 @@ fn authorize(mount: &Mount, acl: &Acl, full_path: &str, request: &Request) -> Re
     let is_root_path = match (&mount.engine, mount.entry.kind.as_str()) {
         (Some(engine), _) => engine.is_root(&request.path),
         (None, "system") => system::is_root(request.operation, &request.path),
+        (None, "identity") => false,
         (None, _) => auth::token::is_root(&request.path),
     };
     if is_root_path && !verdict.sudo { Err(Error::PermissionDenied) } else { Ok(()) }

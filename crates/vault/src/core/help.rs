@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::mount::{Mount, MountTable};
 use super::{Core, Unsealed};
-use crate::engines::system;
+use crate::engines::{identity, system};
 use crate::help::{Document, Help, Naming};
 use crate::request::Request;
 use crate::response::Response;
@@ -54,6 +54,7 @@ fn of(mount: &Mount) -> Help {
     match (&mount.engine, mount.entry.kind.as_str()) {
         (Some(engine), _) => engine.help(),
         (None, "system") => system::HELP,
+        (None, "identity") => identity::HELP,
         (None, _) => auth::token::HELP,
     }
 }

@@ -26,6 +26,12 @@ impl Core {
         }
         let now = request.now / NANOS;
         let policies = policies(&login)?;
+        let entity_id = match &login.alias {
+            Some(alias) => {
+                unsealed.identity.log_in(&mount.entry, alias, request.now).await?.entity.id.clone()
+            }
+            None => String::new(),
+        };
         let (ttl, warning) = self.login_ttl(&mount.entry, &login);
         response.warnings.extend(warning);
         let metadata = (!login.metadata.is_empty()).then_some(login.metadata);
@@ -42,10 +48,13 @@ impl Core {
             renewable: true,
             bound_cidrs: login.token.bound_cidrs,
             internal: login.internal,
+            entity_id,
             ..TokenEntry::root(now)
         };
         let (id, entry) = unsealed.tokens.create(None, entry).await?;
-        response.auth = Some(entry.to_auth(id, now));
+        let mut auth = entry.to_auth(id, now);
+        unsealed.add_identity(&mut auth).await?;
+        response.auth = Some(auth);
         Ok(response)
     }
 

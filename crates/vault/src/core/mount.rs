@@ -153,7 +153,7 @@ impl MountConfig {
 pub struct Mount {
     /// What is stored of it.
     pub entry: MountEntry,
-    /// What answers; `None` for those that the core answers itself (`sys/`, `auth/token/`).
+    /// What answers; `None` for those that the core answers itself (`sys/`, `identity/`, `auth/token/`).
     pub engine: Option<Arc<dyn Engine>>,
     /// Whether it is being moved to another path and takes no requests meanwhile.
     pub is_moving: bool,
@@ -178,6 +178,24 @@ impl Mounts {
             mounts = mounts.with(Mount::open(entry, barrier, leases).await?);
         }
         Ok(mounts)
+    }
+
+    /// The same with the identity store's mount, which vaults made before it do not have.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn with_identity(self, barrier: &Arc<Barrier>, leases: (i64, i64)) -> Result<Self> {
+        if self.get("identity/").is_some() {
+            return Ok(self);
+        }
+        let entry = identity_entry(barrier.random().as_ref());
+        barrier.commit(Batch::new().put_json(entry.storage_path(), &entry)?).await?;
+        Ok(self.with(Mount::open(entry, barrier, leases).await?))
+    }
+
+    /// The mount with this accessor.
+    pub fn by_accessor(&self, accessor: &str) -> Option<&Arc<Mount>> {
+        self.by_path.values().find(|mount| mount.entry.accessor == accessor)
     }
 
     /// The mount that a path falls below, and the rest of the path: the longest match wins.
@@ -249,7 +267,7 @@ impl Mount {
             lease_max: or(entry.config.max_lease_ttl, system_max),
         };
         let engine: Option<Arc<dyn Engine>> = match (entry.table, entry.kind.as_str()) {
-            (MountTable::Secret, "system") | (MountTable::Auth, "token") => None,
+            (MountTable::Secret, "system" | "identity") | (MountTable::Auth, "token") => None,
             (MountTable::Secret, "cubbyhole") => Some(Arc::new(Cubbyhole::new(&context))),
             (MountTable::Secret, "kv")
                 if is_versioned(&context) && kv_v2::is_upgraded(&context.view).await? =>
@@ -312,9 +330,13 @@ pub fn initial_mounts(random: &dyn Random) -> Result<Batch> {
     );
     system.seal_wrap = true;
     let token = new_entry(MountTable::Auth, "token/", "token", "token based credentials", random);
-    [cubbyhole, system, token]
+    [cubbyhole, system, identity_entry(random), token]
         .iter()
         .try_fold(Batch::new(), |batch, entry| batch.put_json(entry.storage_path(), entry))
+}
+
+fn identity_entry(random: &dyn Random) -> MountEntry {
+    new_entry(MountTable::Secret, "identity/", "identity", "identity store", random)
 }
 
 /// The folder of mount entries in the barrier.

@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Batch;
+use super::identity::{Holder, PolicySet};
 use super::view::View;
 use crate::policy::{self, Acl, Policy};
 use crate::{Error, Result};
@@ -21,7 +22,16 @@ pub struct PolicyStore {
 #[derive(Default)]
 struct Compiled {
     generation: u64,
-    lists: HashMap<Vec<String>, Arc<Acl>>,
+    lists: HashMap<Vec<String>, List>,
+}
+
+/// A set of policies, compiled.
+#[derive(Clone)]
+struct List {
+    policies: PolicySet,
+    /// For holders without identity.
+    plain: Arc<Acl>,
+    is_templated: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,10 +106,27 @@ impl PolicyStore {
     /// # Errors
     /// 500 where a stored policy no longer parses, and the store's.
     pub async fn acl(&self, names: &[String]) -> Result<Arc<Acl>> {
+        Ok(self.list(names).await?.plain)
+    }
+
+    /// The access list of a token's policies together with those of who stands behind it, whose values stand in
+    /// their templates.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn acl_for(&self, own: &[String], holder: &Holder) -> Result<Arc<Acl>> {
+        let list = match holder.policies.is_empty() {
+            true => self.list(own).await?,
+            false => self.list(&holder.all_policies(own)).await?,
+        };
+        Ok(if list.is_templated { holder.acl(&list.policies) } else { list.plain })
+    }
+
+    async fn list(&self, names: &[String]) -> Result<List> {
         let generation = {
             let compiled = self.compiled.read();
-            if let Some(acl) = compiled.lists.get(names) {
-                return Ok(acl.clone());
+            if let Some(list) = compiled.lists.get(names) {
+                return Ok(list.clone());
             }
             compiled.generation
         };
@@ -114,16 +141,20 @@ impl PolicyStore {
                 ));
             }
         }
-        let acl = Arc::new(Acl::new(&policies));
+        let list = List {
+            plain: Arc::new(Acl::new(&policies)),
+            is_templated: policies.iter().any(|policy| policy.is_templated()),
+            policies: Arc::new(policies),
+        };
         let mut compiled = self.compiled.write();
         // A policy that changed meanwhile may not be in what was compiled: use it once, do not keep it.
         if compiled.generation == generation {
             if compiled.lists.len() >= LISTS_MAX {
                 compiled.lists.clear();
             }
-            compiled.lists.insert(names.to_vec(), acl.clone());
+            compiled.lists.insert(names.to_vec(), list.clone());
         }
-        Ok(acl)
+        Ok(list)
     }
 
     fn forget(&self) {

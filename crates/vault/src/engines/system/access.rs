@@ -31,7 +31,7 @@ pub(super) async fn capabilities(unsealed: &Arc<Unsealed>, request: &Request) ->
     if paths.is_empty() {
         return Err(Error::invalid("paths must be supplied"));
     }
-    let acl = unsealed.policies.acl(&token.policies).await?;
+    let acl = unsealed.acl_of(&token).await?;
     let mut data = Map::new();
     for path in &paths {
         data.insert(path.clone(), json!(acl.capabilities(path.trim_start_matches('/'))));
@@ -87,7 +87,7 @@ pub(super) async fn internal(
         return Err(Error::UnsupportedOperation);
     }
     let token = request.token.as_ref().ok_or(Error::BadToken)?;
-    let acl = unsealed.policies.acl(&token.policies).await?;
+    let acl = unsealed.acl_of(token).await?;
     match path {
         "ui/resultant-acl" => Ok(Some(Response::object(acl.resultant()))),
         "ui/namespaces" => Ok(Some(Response::object(json!({ "keys": [] })))),
