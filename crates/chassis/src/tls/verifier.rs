@@ -84,7 +84,7 @@ impl ClientCertVerifier for AnyClient {
 
 fn public_key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
     match x509_parser::parse_x509_certificate(certificate) {
-        Ok((rest, parsed)) if rest.is_empty() => {
+        Ok(([], parsed)) => {
             Ok(SubjectPublicKeyInfoDer::from(parsed.tbs_certificate.subject_pki.raw.to_vec()))
         }
         _ => Err(unreadable()),
