@@ -33,11 +33,16 @@ pub(super) async fn capabilities(unsealed: &Arc<Unsealed>, request: &Request) ->
     }
     let acl = unsealed.acl_of(&token).await?;
     let mut data = Map::new();
+    let sorted = |path: &str| {
+        let mut names = acl.capabilities(path.trim_start_matches('/'));
+        names.sort_unstable();
+        json!(names)
+    };
     for path in &paths {
-        data.insert(path.clone(), json!(acl.capabilities(path.trim_start_matches('/'))));
+        data.insert(path.clone(), sorted(path));
     }
     if let [path] = paths.as_slice() {
-        data.insert("capabilities".into(), json!(acl.capabilities(path.trim_start_matches('/'))));
+        data.insert("capabilities".into(), sorted(path));
     }
     Ok(Some(Response::data(data)))
 }
