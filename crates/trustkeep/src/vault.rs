@@ -22,6 +22,7 @@ mod path;
 mod path_help;
 mod policy;
 mod print;
+mod sample_policy;
 mod screen;
 mod secret;
 mod secrets;

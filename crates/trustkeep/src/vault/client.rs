@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::error::{Error, Refusal};
 use super::secret::Secret;
-use super::settings::Settings;
+use super::sample_policy;
+use super::settings::{Instead, Settings};
 use super::transport::{Answer, Transport};
 
 /// Between attempts: the first wait; the second is longer by half.
@@ -145,7 +146,7 @@ impl Client {
             let secret = Secret::parse(&sent.answer.body).ok().flatten();
             return match secret {
                 Some(secret) if secret.has_data() || !secret.warnings().is_empty() => Ok(Some(secret)),
-                _ if reading && is_empty_error(&sent.answer.body) => Ok(None),
+                _ if reading => Ok(None),
                 _ => Err(sent.refusal()),
             };
         }
@@ -177,8 +178,20 @@ impl Client {
                     .map_err(|error| Error::Usage(format!("cannot write JSON: {error}")))?,
             )),
         };
-        if self.settings.curl && !request.preparatory {
-            return Err(Error::Curl(self.curl(&request.method, &url, &headers, body.as_deref())));
+        if !request.preparatory {
+            match self.settings.instead {
+                Some(Instead::Curl) => {
+                    return Err(Error::Instead(self.curl(&request.method, &url, &headers, body.as_deref())));
+                }
+                Some(Instead::Policy) => {
+                    return Err(Error::Instead(sample_policy::of(
+                        &request.method,
+                        request.path,
+                        &request.query,
+                    )));
+                }
+                None => {}
+            }
         }
         let mut attempt = 0;
         let mut redirected = false;
@@ -236,6 +249,9 @@ impl Client {
         for factor in &self.settings.mfa {
             set("x-vault-mfa", factor, true)?;
         }
+        if self.settings.policy_override {
+            set("x-vault-policy-override", "true", false)?;
+        }
         for (name, value) in &self.settings.headers {
             set(name, value, true)?;
         }
@@ -290,17 +306,15 @@ impl Client {
             if name == "X-Vault-Token" {
                 // The token itself stays out of shell histories.
                 words.push("-H \"X-Vault-Token: $(vault print token)\"".to_owned());
-            } else {
-                words.push(format!(
-                    "-H {}",
-                    quoted(&format!("{name}: {}", value.to_str().unwrap_or_default()))
-                ));
+            } else if name != "Content-Type" {
+                let header = format!("{name}: {}", value.to_str().unwrap_or_default());
+                words.push(format!("-H {}", double_quoted(&header)));
             }
         }
         if let Some(body) = body {
             words.push(format!("-d {}", quoted(&String::from_utf8_lossy(body))));
         }
-        words.push(quoted(url.as_str()));
+        words.push(double_quoted(url.as_str()));
         words.join(" ")
     }
 }
@@ -361,15 +375,21 @@ fn is_passing(answer: &Answer) -> bool {
     }
 }
 
-fn is_empty_error(body: &[u8]) -> bool {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(body) => body.get("errors").is_none_or(|errors| errors.as_array().is_some_and(Vec::is_empty)),
-        Err(_) => body.iter().all(u8::is_ascii_whitespace),
-    }
-}
-
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// As the family's tool writes headers and addresses; what a shell would read in them is escaped.
+fn double_quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        if matches!(character, '"' | '\\' | '$' | '`') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out.push('"');
+    out
 }
 
 fn title(name: &str) -> String {

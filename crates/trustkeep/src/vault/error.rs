@@ -28,9 +28,10 @@ pub(crate) enum Error {
     /// The request was right and there is nothing there, or nothing usable: exit code 2.
     #[error("{0}")]
     Nothing(String),
-    /// Not a failure: the curl command that was asked for instead of the request. Exit code 0, standard output.
+    /// Not a failure: the curl command or the policy that was asked for instead of the request. Exit code 0,
+    /// standard output.
     #[error("{0}")]
-    Curl(String),
+    Instead(String),
     /// The output could not be written: exit code 1.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -64,7 +65,7 @@ impl Error {
     /// Adds what was being done, unless this is no failure.
     pub(crate) fn during(self, doing: impl Into<String>) -> Self {
         match self {
-            Error::Refused(_) | Error::Unreachable(_) => {
+            Error::Refused(_) | Error::Unreachable(_) | Error::While { .. } => {
                 Error::While { doing: doing.into(), source: Box::new(self) }
             }
             other => other,
@@ -92,8 +93,8 @@ impl Error {
 
     /// Says it where it belongs and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        if let Error::Curl(command) = self {
-            return match writeln!(std::io::stdout(), "{command}") {
+        if let Error::Instead(text) = self {
+            return match writeln!(std::io::stdout(), "{text}") {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             };

@@ -125,10 +125,7 @@ fn needs_versions(target: &Target, what: &str) -> Result<(), Error> {
     if target.versioned {
         return Ok(());
     }
-    Err(Error::Usage(format!(
-        "{what} not supported on KV Version 1. `vault kv enable-versioning {}` turns the mount into version 2",
-        target.mount
-    )))
+    Err(Error::Usage(format!("{what} not supported on KV Version 1")))
 }
 
 /// Version numbers from `-versions=1,2 -versions=3`.

@@ -115,8 +115,8 @@ async fn revoke(
             sync.then(|| format!("Success! Revoked any leases with prefix: {id}")),
         ),
         (false, false) => (
-            "sys/leases/revoke".to_owned(),
-            json!({"lease_id": id, "sync": sync}),
+            format!("sys/leases/revoke/{id}"),
+            json!({"sync": sync}),
             format!("Error revoking lease {id}"),
             sync.then(|| format!("Success! Revoked lease: {id}")),
         ),

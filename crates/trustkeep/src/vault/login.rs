@@ -61,8 +61,9 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         }
         _ => {
             return Err(Error::Usage(format!(
-                "Unknown auth method: {method}. This tool logs in with token, userpass, ldap, approle, cert, jwt and \
-                 kubernetes; others through `vault write auth/{mount}/login …`"
+                "Unknown auth method: {method}. Use \"vault auth list\" to see the complete list of\n\
+                 auth methods. Additionally, some auth methods are only available via the HTTP\n\
+                 API: `vault write auth/{mount}/login …`"
             )));
         }
     };
@@ -145,7 +146,9 @@ async fn with_token(session: &Session, config: &mut Map<String, Value>) -> Resul
         return Err(Error::Usage("Error authenticating: a token must be given".to_owned()));
     }
     let request = Request::new(Method::GET, "auth/token/lookup-self").token(&token);
-    let Some(found) = session.client.secret(request).await? else { return Ok(None) };
+    let found = session.client.secret(request).await;
+    let found = found.map_err(|error| error.during("error looking up token"))?;
+    let Some(found) = found else { return Ok(None) };
     if found.wrap_info().is_some() {
         return Ok(Some(found));
     }

@@ -140,7 +140,7 @@ fn key_table(status: &Map<String, Value>) -> String {
 
 async fn members(session: &Session) -> Result<ExitCode, Error> {
     let request = Request::new(Method::GET, "sys/ha-status");
-    let data = session.data(request).await.map_err(|error| error.during("Error reading the members"))?;
+    let data = session.data(request).await?;
     if !session.screen.is_table() {
         return session.screen.structured(&data);
     }
@@ -150,6 +150,8 @@ async fn members(session: &Session) -> Result<ExitCode, Error> {
         ("Cluster Address", "cluster_address"),
         ("Active Node", "active_node"),
         ("Version", "version"),
+        ("Upgrade Version", "upgrade_version"),
+        ("Redundancy Zone", "redundancy_zone"),
         ("Last Echo", "last_echo"),
     ];
     let nodes = data.get("nodes").and_then(Value::as_array).into_iter().flatten();

@@ -50,6 +50,15 @@ pub(crate) struct Options {
     /// Print the curl command of the request instead of sending it
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) output_curl_string: bool,
+    /// Print the policy that the request needs instead of sending it
+    #[arg(long, global = true, hide_short_help = true, conflicts_with = "output_curl_string")]
+    pub(crate) output_policy: bool,
+    /// Override a policy that may be overridden, on servers that have such
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) policy_override: bool,
+    /// Key to unlock the API of a namespace, on servers that have such
+    #[arg(long, global = true, value_name = "KEY", hide = true)]
+    pub(crate) unlock_key: Option<String>,
     /// Header to add to requests; may be given several times
     #[arg(long, global = true, value_name = "NAME=VALUE", hide_short_help = true)]
     pub(crate) header: Vec<String>,

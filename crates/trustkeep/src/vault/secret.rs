@@ -13,7 +13,15 @@ impl Secret {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        Ok(Some(Self { fields: serde_json::from_slice(body)? }))
+        let fields: Map<String, Value> = serde_json::from_slice(body)?;
+        if fields.iter().any(|(name, value)| ENVELOPE.contains(&name.as_str()) && says_something(value)) {
+            return Ok(Some(Self { fields }));
+        }
+        // An answer without an envelope, such as a health check: all of it is data.
+        if fields.is_empty() || fields.contains_key("errors") {
+            return Ok(None);
+        }
+        Ok(Some(Self { fields: Map::from_iter([("data".to_owned(), Value::Object(fields))]) }))
     }
 
     /// An envelope made here, such as the outcome of a login with a token.
@@ -146,6 +154,20 @@ impl Secret {
             "data" => self.get("data").cloned().or_else(|| self.data().cloned().map(Value::Object)),
             _ => self.get(name).cloned(),
         }
+    }
+}
+
+const ENVELOPE: [&str; 8] =
+    ["request_id", "lease_id", "lease_duration", "renewable", "data", "warnings", "auth", "wrap_info"];
+
+/// Neither absent nor what Go calls zero.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(on) => *on,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 

@@ -38,8 +38,19 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) proxy: Option<String>,
     pub(crate) follow_redirects: bool,
-    /// Print requests as curl commands instead of sending them.
-    pub(crate) curl: bool,
+    /// Overrides a soft-mandatory policy of servers that have such.
+    pub(crate) policy_override: bool,
+    /// What to print instead of sending the request.
+    pub(crate) instead: Option<Instead>,
+}
+
+/// What a request can be turned into instead of being sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Instead {
+    /// The command line of curl.
+    Curl,
+    /// The policy that would allow it.
+    Policy,
 }
 
 /// How the server proves who it is, and the client.
@@ -139,7 +150,12 @@ impl Settings {
             headers,
             proxy: variable("VAULT_PROXY_ADDR").or_else(|| variable("VAULT_HTTP_PROXY")),
             follow_redirects: !switch(options.disable_redirects, "VAULT_DISABLE_REDIRECTS")?,
-            curl: options.output_curl_string,
+            policy_override: options.policy_override,
+            instead: match (options.output_curl_string, options.output_policy) {
+                (true, _) => Some(Instead::Curl),
+                (false, true) => Some(Instead::Policy),
+                (false, false) => None,
+            },
         })
     }
 }

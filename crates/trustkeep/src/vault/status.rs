@@ -37,7 +37,11 @@ pub(super) async fn show(session: &Session, seal: Value) -> Result<ExitCode, Err
     match leader {
         Ok(Value::Object(leader)) => {
             for key in ["ha_enabled", "is_self", "active_time", "leader_address", "leader_cluster_address"] {
-                if let Some(value) = leader.get(key) {
+                // Text that is empty and "false" are left out, as the family's tool does.
+                let told = leader.get(key).filter(|value| {
+                    key == "ha_enabled" || (**value != Value::Bool(false) && **value != Value::from(""))
+                });
+                if let Some(value) = told {
                     status.insert(key.to_owned(), value.clone());
                 }
             }

@@ -236,7 +236,12 @@ async fn revoke(
         Some(Mode::Path) => {
             (format!("sys/leases/revoke-prefix/{}", path::clean(&named("a path")?)), json!({}))
         }
-        None => ("auth/token/revoke".to_owned(), json!({"token": named("a token")?})),
+        None => {
+            let token = token.ok_or_else(|| {
+                Error::Usage("Not enough arguments (expected 1 or -self, got 0)".to_owned())
+            })?;
+            ("auth/token/revoke".to_owned(), json!({"token": token}))
+        }
     };
     session
         .client

@@ -106,8 +106,12 @@ impl Transport {
         }
         let prefix = self.url.path().trim_end_matches('/');
         let path = url.path().strip_prefix(prefix).unwrap_or(url.path());
-        let list = if url.query() == Some("list=true") { "?list=true" } else { "" };
-        format!("{}{path}{list}", self.address)
+        let asked = match url.query() {
+            Some("list=true") => "?list=true",
+            Some("help=1") => "?help=1",
+            _ => "",
+        };
+        format!("{}{path}{asked}", self.address)
     }
 
     /// Sends one request and reads the whole answer, with a sign of life on the terminal if it takes long.
@@ -279,8 +283,10 @@ fn explain(error: &reqwest::Error, url: &Url, address: &str) -> String {
             .to_owned();
     }
     if refused {
+        let place = url.socket_addrs(|| None).ok().and_then(|all| all.first().copied());
+        let dialled = place.map(|place| format!("dial tcp {place}: connect: ")).unwrap_or_default();
         return format!(
-            "connection refused\n\nIs the server running at {address}? `trustkeep dev` starts one on this machine; \
+            "{dialled}connection refused\n\nIs the server running at {address}? `trustkeep dev` starts one on this machine; \
              -address or VAULT_ADDR names another."
         );
     }

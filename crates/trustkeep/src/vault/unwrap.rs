@@ -53,7 +53,9 @@ async fn from_cubbyhole(session: &Session, given: &str) -> Result<Option<Secret>
     }
     let unusable =
         || Error::Nothing("the wrapping token is not valid, was used already, or does not exist".to_owned());
-    let outer = session.client.secret(request).await?.ok_or_else(unusable)?;
+    let outer = session.client.secret(request).await;
+    let outer = outer.map_err(|error| error.during("error reading \"cubbyhole/response\""))?;
+    let outer = outer.ok_or_else(unusable)?;
     let inner = outer.get("response").and_then(Value::as_str).ok_or_else(unusable)?;
     Secret::parse(inner.as_bytes()).map_err(|_| unusable())
 }

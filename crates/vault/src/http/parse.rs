@@ -80,8 +80,10 @@ pub(super) fn body(request: &mut Request, headers: &HeaderMap, body: Bytes) -> R
         request.data = form(&body)?;
         return Ok(());
     }
-    request.data = serde_json::from_slice(&body)
+    // The `vault` tool and the Go client send `null` where they have nothing to say.
+    let data: Option<Map<String, Value>> = serde_json::from_slice(&body)
         .map_err(|error| Error::invalid(format!("failed to parse JSON input: {error}")))?;
+    request.data = data.unwrap_or_default();
     request.body = body;
     Ok(())
 }

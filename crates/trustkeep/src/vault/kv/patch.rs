@@ -52,7 +52,9 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     // In a merge patch, null removes a key.
     changes.extend(args.remove_data.into_iter().map(|key| (key, Value::Null)));
     let target = Target::find(session, &args.mount, &args.path).await?;
-    super::needs_versions(&target, "Patch")?;
+    if !target.versioned {
+        return Err(Error::Nothing("K/V engine mount must be version 2 for patch support".to_owned()));
+    }
     let at = target.at("data");
     if args.method == Some(How::Rw) {
         return read_then_write(session, &at, changes).await;

@@ -22,17 +22,22 @@ pub(super) struct Args {
     mount: Mount,
     /// Version to bring back
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    version: u64,
+    version: Option<u64>,
     /// Path of the secret
     path: String,
 }
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error> {
+    let Some(version) = args.version else {
+        return Err(Error::Usage("Version flag must be specified".to_owned()));
+    };
     let target = Target::find(session, &args.mount, &args.path).await?;
-    super::needs_versions(&target, "Rollback")?;
+    if !target.versioned {
+        return Err(Error::Nothing("K/V engine mount must be version 2 for rollback support".to_owned()));
+    }
     let at = target.at("data");
     let newest = newest_version(session, &at).await?;
-    let old = live_version(session, &at, Some(args.version), "rollback").await?;
+    let old = live_version(session, &at, Some(version), "rollback").await?;
     // The check makes a write in between fail instead of being lost.
     let body = versioned(Value::Object(old.data), newest);
     let secret = session
@@ -40,7 +45,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         .write(&at, body)
         .await
         .map_err(|error| error.during(format!("Error writing data to {at}")))?;
-    super::wrote(session, secret.as_ref(), &at)
+    session.wrote(secret.as_ref(), &at)
 }
 
 /// A version that can be read.

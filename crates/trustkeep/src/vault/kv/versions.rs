@@ -34,7 +34,7 @@ pub(super) struct Versions {
     #[command(flatten)]
     mount: Mount,
     /// Numbers of the versions
-    #[arg(long, value_name = "N,N", required = true)]
+    #[arg(long, value_name = "N,N")]
     versions: Vec<String>,
     /// Path of the secret
     path: String,
@@ -66,7 +66,7 @@ async fn act(session: &Session, args: Versions, part: &str, what: &str) -> Resul
     let versions = numbers(&args.versions)?;
     if versions.is_empty() {
         return Err(Error::Usage(format!(
-            "No versions provided, use -versions to specify the versions to {part}."
+            "No versions provided, use the \"-versions\" flag to specify the version to {part}."
         )));
     }
     let target = Target::find(session, &args.mount, &args.path).await?;
