@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{argv, completion, dev, schema, store_command, vault, version};
+use crate::{argv, completion, dev, schema, store_command, usage, vault, version};
 
 /// Secrets, records and identities of an organisation, in one program.
 #[derive(Debug, Parser)]
@@ -95,11 +95,19 @@ fn run_vault(mut command: clap::Command, rest: Vec<OsString>) -> ExitCode {
     }
     command.build();
     let words = std::iter::once(OsString::from("vault")).chain(argv::normalise(&command, rest));
+    let words: Vec<OsString> = words.collect();
     let parsed =
-        command.try_get_matches_from_mut(words).and_then(|matches| Vault::from_arg_matches(&matches));
+        command.try_get_matches_from_mut(&words).and_then(|matches| Vault::from_arg_matches(&matches));
     match parsed {
         // A wrong command line is exit code 1 in this family: 2 says that the server refused.
-        Err(error) => refuse(&error, 1),
+        Err(error) => match usage::explain(&command, &words, &error) {
+            Some((text, code)) => {
+                // With standard error gone there is nobody left to tell.
+                let _ = writeln!(std::io::stderr(), "{text}");
+                ExitCode::from(code)
+            }
+            None => refuse(&error, 1),
+        },
         Ok(Vault { args }) => block_on(vault::run(args)),
     }
 }

@@ -14,6 +14,7 @@ mod schema;
 mod seals;
 mod store_command;
 mod stores;
+mod usage;
 mod vault;
 mod vault_server;
 mod version;

@@ -15,13 +15,16 @@ mod kv;
 mod lease;
 mod logical;
 mod login;
+mod login_help;
 mod mount;
 mod operator;
 mod options;
 mod path;
 mod path_help;
+mod plugin;
 mod policy;
 mod print;
+mod remount;
 mod sample_policy;
 mod screen;
 mod secret;
@@ -31,9 +34,11 @@ mod settings;
 mod status;
 mod table;
 mod token;
-pub(crate) mod token_file;
+mod token_file;
+pub(crate) mod token_helper;
 mod transport;
 mod unwrap;
+mod version_history;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -101,11 +106,16 @@ enum Command {
     Operator(operator::Args),
     /// Print what this tool would use
     Print(print::Args),
+    /// List the engines, auth methods and databases the server knows
+    Plugin(plugin::Args),
     /// Show what a path is for
     #[command(name = "path-help")]
     PathHelp(path_help::Args),
     /// Run a vault
     Server(vault_server::Args),
+    /// List the versions of the server that ran on its data
+    #[command(name = "version-history")]
+    VersionHistory(version_history::Args),
     /// Print the version
     #[command(after_help = "Example:\n  vault version")]
     Version,
@@ -155,7 +165,9 @@ async fn dispatch(options: options::Options, command: Command) -> Result<ExitCod
         Command::Audit(args) => audit::run(&session, args).await,
         Command::Operator(args) => operator::run(&session, args).await,
         Command::Print(args) => print::run(&session, &args),
+        Command::Plugin(args) => plugin::run(&session, args).await,
         Command::PathHelp(args) => path_help::run(&session, args).await,
+        Command::VersionHistory(args) => version_history::run(&session, &args).await,
         Command::Server(_) | Command::Version => Ok(ExitCode::SUCCESS),
     }
 }

@@ -18,34 +18,42 @@ use lexer::{Lexer, Token};
 const DEPTH_MAX: usize = 32;
 
 /// `key value`, `key = value`, or `"key": value`.
-pub(crate) struct Item {
-    pub(crate) key: String,
+pub struct Item {
+    /// The name before the value.
+    pub key: String,
     /// Line of the key, from 1.
-    pub(crate) line: usize,
-    pub(crate) value: Value,
+    pub line: usize,
+    /// What stands after it.
+    pub value: Value,
 }
 
 /// A value and the line on which it begins, from 1.
-pub(crate) struct Value {
-    pub(crate) line: usize,
-    pub(crate) kind: Kind,
+pub struct Value {
+    /// Line on which it begins, from 1.
+    pub line: usize,
+    /// The value itself.
+    pub kind: Kind,
 }
 
 /// What a value is. Without `Debug`, because texts may be secrets.
-pub(crate) enum Kind {
+pub enum Kind {
+    /// In quotes, or a heredoc; perhaps a secret.
     Text(Zeroizing<String>),
     /// A whole or decimal number in decimal digits.
     Number(String),
+    /// `true` or `false`.
     Bool(bool),
     /// JSON only.
     Null,
+    /// In brackets.
     List(Vec<Value>),
+    /// In braces; a key may occur several times.
     Object(Vec<Item>),
 }
 
 impl Kind {
     /// What a person calls it.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Kind::Text(_) => "a string",
             Kind::Number(_) => "a number",
@@ -60,17 +68,20 @@ impl Kind {
 /// The text is not HCL or JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
-pub(crate) struct SyntaxError {
+pub struct SyntaxError {
     /// From 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// In characters, from 1.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What was expected.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// Reads a whole text: JSON if it begins with `{`, else HCL.
-pub(crate) fn parse(text: &str) -> Result<Vec<Item>, SyntaxError> {
+///
+/// # Errors
+/// Where it is neither, with the place; where it is too long or nested too deeply.
+pub fn parse(text: &str) -> Result<Vec<Item>, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let json = text.trim_start().starts_with('{');
     let mut parser = Parser { lexer: Lexer::new(text, json), json };

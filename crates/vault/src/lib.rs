@@ -20,7 +20,7 @@ pub mod cidr;
 pub mod core;
 pub mod engines;
 mod error;
-mod hcl;
+pub mod hcl;
 pub mod help;
 pub mod http;
 pub mod policy;

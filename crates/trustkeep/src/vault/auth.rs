@@ -12,9 +12,11 @@ use super::error::Error;
 use super::mount::{self, Making, Tuning};
 use super::path;
 use super::session::Session;
+use super::{login_help, remount};
 
 /// What to do with auth methods.
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +50,20 @@ enum Command {
         /// Show all settings
         #[arg(long)]
         detailed: bool,
+    },
+    /// Move an auth method to another path; the tokens it gave are revoked
+    #[command(name = "move", after_help = "Example:\n  vault auth move userpass/ people/")]
+    Move {
+        /// Where it is
+        source: String,
+        /// Where it shall be
+        destination: String,
+    },
+    /// Show what `vault login` needs for an auth method
+    #[command(after_help = "Examples:\n  vault auth help userpass\n  vault auth help people/")]
+    Help {
+        /// Type of the method, or where it is
+        method: String,
     },
     /// Change the settings of an auth method
     #[command(after_help = "Example:\n  vault auth tune -max-lease-ttl=24h userpass/")]
@@ -124,6 +140,10 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             ];
             session.screen.line(&mount::list(&methods, &simple, detailed, true))
         }
+        Command::Move { source, destination } => {
+            remount::run(session, "auth method", &source, &destination).await
+        }
+        Command::Help { method } => login_help::run(session, &method).await,
         Command::Tune { tuning, token_type, lockout, path } => {
             let path = path::mount(&path);
             let mut body = tuning.body();

@@ -8,8 +8,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::{Error, Refusal};
-use super::secret::Secret;
 use super::sample_policy;
+use super::secret::Secret;
 use super::settings::{Instead, Settings};
 use super::transport::{Answer, Transport};
 

@@ -9,7 +9,7 @@ use super::client::Request;
 use super::error::Error;
 use super::secret::Secret;
 use super::session::Session;
-use super::{data, input, path, token_file};
+use super::{data, input, path, token_helper};
 
 /// How to log in, and what to do with the token.
 #[derive(Debug, clap::Args)]
@@ -119,7 +119,7 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
 
 fn store(session: &Session, token: &str, secret: &Secret) -> Result<(), Error> {
     let environment = |name: &str| std::env::var(name).ok();
-    if let Err(error) = token_file::store(token, &environment) {
+    if let Err(error) = token_helper::store(token, &environment) {
         session
             .screen
             .warn("Authentication was successful, but the token was not stored. It is shown below.\n");

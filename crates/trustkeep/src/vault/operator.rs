@@ -55,9 +55,29 @@ enum Command {
     /// List the nodes of the cluster
     #[command(after_help = "Example:\n  vault operator members")]
     Members,
+    /// Not here: servers on another storage are moved over their interface
+    #[command(hide = true, disable_help_flag = true, after_help = "Example: none")]
+    Migrate(Absent),
+    /// Not here: `vault server` says at its start what is wrong with a configuration
+    #[command(hide = true, disable_help_flag = true, after_help = "Example: none")]
+    Diagnose(Absent),
+    /// Not here: there is no raft storage
+    #[command(hide = true, disable_help_flag = true, after_help = "Example: none")]
+    Raft(Absent),
     /// Make a new root token with a quorum of key shares
     #[command(name = "generate-root")]
     GenerateRoot(generate_root::Args),
+}
+
+/// Whatever is given to a command that other servers of the family have.
+#[derive(Debug, clap::Args)]
+struct Absent {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _words: Vec<String>,
+}
+
+fn absent(why: &str) -> Result<ExitCode, Error> {
+    Err(Error::Usage(why.to_owned()))
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error> {
@@ -81,6 +101,15 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             session.screen.line(&format!("Success! Stepped down: {}", session.client.address()))
         }
         Command::Members => members(session).await,
+        Command::Migrate(_) => absent(
+            "operator migrate is not supported: copy the data over the interface of both servers \
+             (docs/migrate-from-vault.md)",
+        ),
+        Command::Diagnose(_) => absent(
+            "operator diagnose is not supported: `vault server` checks its configuration, storage and seal at its \
+             start, and says what is wrong",
+        ),
+        Command::Raft(_) => absent("raft storage is not in use"),
         Command::GenerateRoot(args) => generate_root::run(session, args).await,
     }
 }

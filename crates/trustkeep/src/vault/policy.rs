@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
+use trustkeep_vault::policy::Policy;
 
 use super::client::Request;
 use super::error::Error;
@@ -114,8 +115,9 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         }
         Command::Fmt { file } => {
             let text = input::file(&file)?;
-            let formatted = hcl::format(&text)
-                .map_err(|error| Error::Usage(format!("{file} is not valid HCL: {error}")))?;
+            let checked = Policy::parse("formatted", &text);
+            checked.map_err(|error| Error::Usage(format!("Failed to parse policy: {error}")))?;
+            let formatted = hcl::format(&text);
             if formatted != text {
                 std::fs::write(&file, formatted)
                     .map_err(|error| Error::Usage(format!("cannot write {file}: {error}")))?;

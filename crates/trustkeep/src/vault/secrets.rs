@@ -1,16 +1,16 @@
 //! `vault secrets`: the engines that keep or make secrets, and where they are.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::client::Request;
 use super::error::Error;
 use super::mount::{self, Making, Tuning};
 use super::path;
+use super::remount;
 use super::session::Session;
 
 /// What to do with secrets engines.
@@ -109,7 +109,7 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             session.screen.line(&mount::list(&mounts, &simple, detailed, false))
         }
         Command::Move { source, destination } => {
-            relocate(session, &path::mount(&source), &path::mount(&destination)).await
+            remount::run(session, "secrets engine", &source, &destination).await
         }
         Command::Tune { tuning, path } => {
             let path = path::mount(&path);
@@ -139,39 +139,4 @@ async fn send(
         None => request,
     };
     session.client.json(request).await.map_err(|error| error.during(doing)).map(|_| ())
-}
-
-async fn relocate(session: &Session, from: &str, to: &str) -> Result<ExitCode, Error> {
-    let doing = format!("Error moving secrets engine {from} to {to}");
-    let request = Request::new(Method::POST, "sys/remount").body(json!({"from": from, "to": to}));
-    let started = session.data(request).await.map_err(|error| error.during(doing.as_str()))?;
-    let Some(id) = started.get("migration_id").and_then(Value::as_str).map(str::to_owned) else {
-        return session.screen.line(&format!("Success! Moved secrets engine {from} to: {to}"));
-    };
-    session.screen.line(&format!("Started moving secrets engine {from} to {to}, with migration ID {id}"))?;
-    let status_path = format!("sys/remount/status/{id}");
-    loop {
-        let state = session.data(Request::new(Method::GET, &status_path)).await.map_err(|error| {
-            error.during(format!("Error checking migration status of secrets engine {from} to {to}"))
-        })?;
-        let status = state.pointer("/migration_info/status").and_then(Value::as_str).unwrap_or_default();
-        match status {
-            "success" => {
-                return session.screen.line(&format!(
-                    "Success! Finished moving secrets engine {from} to {to}, with migration ID {id}"
-                ));
-            }
-            "failure" => {
-                return Err(Error::Nothing(format!(
-                    "Failure! Error encountered moving secrets engine {from} to {to}, with migration ID {id}"
-                )));
-            }
-            _ => {
-                session.screen.line(&format!(
-                    "Waiting for terminal status in migration of secrets engine {from} to {to}, with migration ID {id}"
-                ))?;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::duration::GoDuration;
 use super::error::Error;
 use super::options::Options;
-use super::token_file;
+use super::token_helper;
 use crate::argv;
 
 const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
@@ -113,7 +113,7 @@ impl Settings {
         };
         let token = match variable("VAULT_TOKEN") {
             Some(token) => Zeroizing::new(token.trim().to_owned()),
-            None => token_file::read(environment)?,
+            None => token_helper::read(environment)?,
         };
         let mut headers = Vec::with_capacity(options.header.len());
         for header in &options.header {

@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     enable_kv(&core, &token, if args.dev_kv_v1 { "1" } else { "2" }).await?;
     if !args.dev_no_store_token {
-        crate::vault::token_file::store(&token, &|name| std::env::var(name).ok())?;
+        crate::vault::token_helper::store(&token, &|name| std::env::var(name).ok())?;
     }
     let (scheme, address) = service.addresses().first().copied().unwrap_or(("http", args.dev_listen_address));
     service.spawn(&host.supervisor);
