@@ -124,7 +124,7 @@ async fn the_name_of_the_link_makes_it_the_vault_tool() {
 async fn wrong_use_is_1_and_help_is_0() {
     let user = User::new();
     for (line, code) in
-        [("kv get", 1), ("nonsense", 1), ("kv get -nonsense x", 1), ("kv get -help", 0), ("-h", 0)]
+        [("kv get", 1), ("nonsense", 127), ("kv get -nonsense x", 1), ("kv get -help", 0), ("-h", 0)]
     {
         assert_eq!(user.run(&user.vault, line, &[]).await.code, code, "{line}");
     }
@@ -329,8 +329,8 @@ async fn curl_commands_hold_no_token_and_send_nothing() {
     assert_eq!(
         outcome.out,
         format!(
-            "curl -X PUT -H 'X-Vault-Request: true' -H \"X-Vault-Token: $(vault print token)\" \
-             -H 'Content-Type: application/json' -d '{{\"k\":\"it'\\''s\"}}' '{}/v1/a/b'\n",
+            "curl -X PUT -H \"X-Vault-Request: true\" -H \"X-Vault-Token: $(vault print token)\" \
+             -d '{{\"k\":\"it'\\''s\"}}' \"{}/v1/a/b\"\n",
             double.address
         )
     );

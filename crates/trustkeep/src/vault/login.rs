@@ -97,8 +97,8 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         store(session, &token, &secret)?;
     } else if !args.token_only {
         session.screen.warn(
-            "The token was not stored. Set the VAULT_TOKEN environment variable or log in without -no-store to use \
-             it.\n",
+            "The token was not stored in token helper. Set the VAULT_TOKEN environment\n\
+             variable or pass the token below with each request to Vault.\n",
         );
     }
     if args.no_print {
@@ -128,8 +128,9 @@ fn store(session: &Session, token: &str, secret: &Secret) -> Result<(), Error> {
     }
     if std::env::var_os("VAULT_TOKEN").is_some_and(|token| !token.is_empty()) {
         session.screen.warn(
-            "WARNING! The VAULT_TOKEN environment variable is set! The value of this variable will take precedence; \
-             if this is unwanted please unset VAULT_TOKEN or update its value accordingly.\n",
+            "WARNING! The VAULT_TOKEN environment variable is set! The value of this\n\
+             variable will take precedence; if this is unwanted please unset VAULT_TOKEN or\n\
+             update its value accordingly.\n",
         );
     }
     Ok(())

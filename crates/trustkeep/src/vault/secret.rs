@@ -188,9 +188,13 @@ const AUTH_ORDER: [&str; 11] = [
 const WRAP_ORDER: [&str; 6] =
     ["token", "accessor", "ttl", "creation_time", "creation_path", "wrapped_accessor"];
 
-/// The known fields of `part` in `order`.
+/// The known fields of `part` in `order`; lists of policies also where there are none.
 fn in_order(part: &Map<String, Value>, order: &[&str]) -> Value {
-    let known = order.iter().filter_map(|name| Some(((*name).to_owned(), sorted(part.get(*name)?))));
+    let value = |name: &str| match part.get(name) {
+        None if name.ends_with("policies") => Some(Value::Null),
+        found => found.map(sorted),
+    };
+    let known = order.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?)));
     Value::Object(known.collect())
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn show(session: &Session, seal: Value) -> Result<ExitCode, Err
             for key in ["ha_enabled", "is_self", "active_time", "leader_address", "leader_cluster_address"] {
                 // Text that is empty and "false" are left out, as the family's tool does.
                 let told = leader.get(key).filter(|value| {
-                    key == "ha_enabled" || (**value != Value::Bool(false) && **value != Value::from(""))
+                    key == "ha_enabled" || (**value != Value::Bool(false) && value.as_str() != Some(""))
                 });
                 if let Some(value) = told {
                     status.insert(key.to_owned(), value.clone());
