@@ -17,7 +17,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("TRUSTKEEP_BIN", TOP / "target/debug/trustkeep"))
 
 
-def storage_stanza(store, folder, backends):
+def storage_stanza(store, folder, backends, ha=False):
     """A storage stanza whose data no other server has."""
     own = uuid.uuid4().hex[:12]
     if store == "file":
@@ -26,7 +26,8 @@ def storage_stanza(store, folder, backends):
         return 'storage "inmem" {}\n'
     if store == "postgresql":
         url = backends.get("postgresql").new_database(f"vault_{own}")
-        return f'storage "postgresql" {{\n  connection_url = "{url}"\n}}\n'
+        enabled = '  ha_enabled = "true"\n' if ha else ""
+        return f'storage "postgresql" {{\n  connection_url = "{url}"\n{enabled}}}\n'
     endpoint = backends.get({"dynamodb-moto": "moto", "dynamodb-local": "dynamodb-local"}[store]).endpoint
     return (
         'storage "dynamodb" {\n'
@@ -35,7 +36,7 @@ def storage_stanza(store, folder, backends):
         f'  endpoint   = "{endpoint}"\n'
         '  access_key = "AKIATRUSTKEEPTESTS"\n'
         '  secret_key = "not-a-secret"\n'
-        '  ha_enabled = "true"\n'
+        f'  ha_enabled = "{str(ha).lower()}"\n'
         "}\n"
     )
 

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 pub use body::{BodyError, ResponseBody, collect};
 pub use connection::Connection;
-pub use hyper::body::Incoming;
+pub use hyper::body::{Body, Incoming};
 pub use request::{RequestContext, RequestId};
 pub use settings::{Limits, ListenSettings, Refusal};
 pub use tower::service_fn;

@@ -6,6 +6,7 @@
 mod client;
 mod development;
 mod files;
+mod node;
 mod peer;
 mod server;
 mod verifier;
@@ -18,6 +19,7 @@ use rustls::crypto::CryptoProvider;
 pub use client::client_config;
 pub use development::DevCa;
 pub use files::{load_certificates, load_key};
+pub use node::NodeIdentity;
 pub use peer::TlsPeer;
 pub use server::{ClientCertificates, ServerTls, TlsSettings, TlsVersion};
 

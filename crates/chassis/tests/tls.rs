@@ -98,7 +98,7 @@ async fn a_reload_serves_the_new_certificate_and_leaves_established_connections_
     let (address, tls) = start_development(&ca).await;
     let mut old = handshake(address, &ca.ca_file()).await.unwrap();
 
-    let settings = tls.settings().clone();
+    let settings = tls.settings().unwrap().clone();
     let renewed = ca.server("renewed", &["vault.example.org".to_owned()]).unwrap();
     fs::copy(&renewed.certificate_file, &settings.certificate_file).unwrap();
     // Half-way through a replacement the files do not match: the reload says so and the old certificate stays.

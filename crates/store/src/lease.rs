@@ -211,6 +211,11 @@ impl Lease {
         self.state.borrow().is_some_and(|until| Instant::now() < until)
     }
 
+    /// The same knowledge for others, who may keep it: once the lease is gone it is not held.
+    pub fn hold(&self) -> Hold {
+        Hold(self.state.clone())
+    }
+
     /// Waits until the lease is lost.
     pub async fn lost(&self) {
         let mut state = self.state.clone();
@@ -252,6 +257,18 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.renewal.abort();
+    }
+}
+
+/// Whether a lease is held; outlives the lease itself. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hold(watch::Receiver<Standing>);
+
+impl Hold {
+    /// Whether the lease is held, by this process's clock; see [`Lease::is_held`].
+    pub fn is_held(&self) -> bool {
+        // Whoever renews it also speaks for it: without a sender the lease was released or dropped.
+        self.0.has_changed().is_ok() && self.0.borrow().is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -299,6 +316,7 @@ pub struct Contender {
     store: SharedStore,
     settings: Arc<LeaseSettings>,
     watched: Option<(Version, Instant)>,
+    holder: Option<LeaseHolder>,
 }
 
 impl Contender {
@@ -308,7 +326,12 @@ impl Contender {
     /// [`Error::Invalid`] for settings that make no sense.
     pub fn new(store: SharedStore, settings: LeaseSettings) -> Result<Self> {
         settings.check()?;
-        Ok(Contender { store, settings: Arc::new(settings), watched: None })
+        Ok(Contender { store, settings: Arc::new(settings), watched: None, holder: None })
+    }
+
+    /// Whom the last attempt found holding the lease; `None` if nobody did, or none was made yet.
+    pub fn holder(&self) -> Option<&LeaseHolder> {
+        self.holder.as_ref()
     }
 
     /// Looks once, and takes the lease if it is free or has stood still for its time to live.
@@ -321,6 +344,7 @@ impl Contender {
         let found = self.store.get(&settings.table, &settings.key()).await?;
         // Counted from after the answer: the version may be as young as that.
         let seen = Instant::now();
+        self.holder = found.as_deref().and_then(LeaseHolder::of);
         let take = Commit::new();
         let (take, epoch) = match &found {
             None => (take.expect_absent(&settings.table, settings.key()), 1),
@@ -330,7 +354,7 @@ impl Contender {
                     _ => seen,
                 };
                 self.watched = Some((record.version, since));
-                if LeaseHolder::of(record).is_some() && seen - since < ttl_of(record) {
+                if self.holder.is_some() && seen - since < ttl_of(record) {
                     return Ok(None);
                 }
                 let take = take.expect_version(&settings.table, settings.key(), record.version);

@@ -54,7 +54,7 @@ mod value;
 pub use cache::{CachedStore, RecordCache};
 pub use commit::{Commit, Expect, Write};
 pub use error::{Error, Result};
-pub use lease::{Contender, Lease, LeaseHolder, LeaseSettings, lease_table};
+pub use lease::{Contender, Hold, Lease, LeaseHolder, LeaseSettings, lease_table};
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use record::{Key, Record, Row, Version};

@@ -22,7 +22,8 @@ use trustkeep_vault::settings::{Dynamodb, Postgresql, Storage};
 /// A vault's store, open, and the lease of the one server that writes to it.
 pub(crate) struct VaultStore {
     pub(crate) store: SharedStore,
-    /// For stores that other machines reach; the embedded one locks its directory instead.
+    /// For stores that other machines reach, where one server alone uses it; the embedded one locks its directory
+    /// instead, and several servers settle it among themselves.
     pub(crate) lease: Option<Lease>,
     embedded: Option<Arc<EmbeddedStore>>,
 }
@@ -38,6 +39,11 @@ impl VaultStore {
                 Ok(VaultStore { store, lease: None, embedded: None })
             }
             Storage::File { path } => Self::embedded(path).await,
+            Storage::Postgresql(_) | Storage::Dynamodb(_) if storage.ha_enabled() => {
+                let store = raw(storage).await?;
+                store.create_tables(&vault_tables()?).await?;
+                Ok(VaultStore { store, lease: None, embedded: None })
+            }
             Storage::Postgresql(_) | Storage::Dynamodb(_) => Self::shared(raw(storage).await?).await,
         }
     }
@@ -126,7 +132,7 @@ async fn sole_writer(store: &SharedStore) -> anyhow::Result<Lease> {
         }
         if tokio::time::Instant::now() > patience {
             anyhow::bail!(
-                "another vault server uses this storage and is alive: stop it first; several servers on one storage (high availability) are not supported by this version"
+                "another vault server uses this storage and is alive: stop it first, or set ha_enabled = \"true\" in the storage stanza of all of them, so that one is active and the others stand by"
             );
         }
         if !told {

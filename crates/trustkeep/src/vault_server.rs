@@ -1,5 +1,6 @@
 //! `vault server`: runs a vault from configuration files, or a throw-away one with `-dev`.
 
+mod cluster;
 mod throw_away;
 
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use trustkeep_chassis::tls::ServerTls;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_vault::VAULT_VERSION;
 use trustkeep_vault::core::{Core, CoreSettings, audit};
+use trustkeep_vault::ha::Ha;
 use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::{Listener, Postgresql, Settings, Storage};
@@ -84,25 +86,33 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     refuse_what_is_not_there(&settings)?;
     let seals = crate::seals::seals(&mut settings).await?;
-    warn_of_what_has_no_effect(&settings);
     let _pid_file = write_pid(settings.pid_file.as_deref())?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
     let tls: Vec<ServerTls> = listeners.iter().filter_map(|(_, _, tls)| tls.clone()).collect();
+    let cluster = cluster::settings(&settings)?;
     let ports = Ports::bind(listeners.into_iter().map(|(listen, edge, _)| (listen, edge)).collect()).await?;
     let store = VaultStore::open(&settings.storage).await?;
-    let core = Core::new(
+    let mut core = Core::new(
         store.store.clone(),
         core_settings(&settings),
         Arc::new(SystemRandom),
         SystemClock::shared(),
     )?;
     let audit_kinds = audit::builtin(SystemClock::shared(), own_places(&settings, &args.config));
-    let core = Arc::new(core.with_seals(seals).with_audit_kinds(audit_kinds));
+    core = core.with_seals(seals).with_audit_kinds(audit_kinds);
+    let mut ports = ports;
+    if let Some(cluster) = cluster {
+        let ha = Ha::new(store.store.clone(), cluster)?;
+        ports = ports.with_nodes(cluster::listeners(&settings, &ha)).await?;
+        core = core.among(ha);
+    }
+    let core = Arc::new(core);
     if let Some(lease) = &store.lease {
         core.fence(lease.fence());
     }
     let service = Service::new(core.clone(), ports);
-    banner(&settings, &service)?;
+    let cluster_addr = core.ha().and_then(|ha| ha.settings().cluster_addr.clone());
+    banner(&settings, &service, cluster_addr)?;
     service.spawn(&host.supervisor);
     let reload =
         reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls, core.clone());
@@ -152,20 +162,6 @@ fn own_places(settings: &Settings, config: &[PathBuf]) -> Vec<PathBuf> {
     config.iter().cloned().chain(data).collect()
 }
 
-/// What is read and has no effect in this version.
-fn warn_of_what_has_no_effect(settings: &Settings) {
-    let ha_enabled = match &settings.storage {
-        Storage::Postgresql(settings) => settings.ha_enabled,
-        Storage::Dynamodb(settings) => settings.ha_enabled,
-        Storage::File { .. } | Storage::Inmem => false,
-    };
-    if ha_enabled {
-        tracing::warn!(
-            "ha_enabled: this version runs one server on a storage; a second one waits and then refuses"
-        );
-    }
-}
-
 /// Writes the process number where the configuration asks for it; gone again with the value returned.
 fn write_pid(file: Option<&Path>) -> anyhow::Result<Option<PidFile>> {
     let Some(path) = file else { return Ok(None) };
@@ -187,7 +183,7 @@ impl Drop for PidFile {
 fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
     if settings.ha_storage.is_some() {
         anyhow::bail!(
-            "this version has no high availability: remove the ha_storage stanza from the configuration"
+            "ha_storage: leadership kept in another storage than the data cannot keep a former leader from writing; remove the stanza, and set ha_enabled = \"true\" in the storage stanza"
         );
     }
     if let Storage::Postgresql(Postgresql { table: Some(table), .. }) = &settings.storage {
@@ -265,7 +261,7 @@ async fn until(shutdown: Shutdown, work: impl Future<Output = ()>) -> Result<(),
     Ok(())
 }
 
-fn banner(settings: &Settings, service: &Service) -> anyhow::Result<()> {
+fn banner(settings: &Settings, service: &Service, cluster_addr: Option<String>) -> anyhow::Result<()> {
     let mut lines = vec![
         ("Log Level", settings.log_level.as_str().to_owned()),
         ("Storage", settings.storage.kind().to_owned()),
@@ -273,6 +269,9 @@ fn banner(settings: &Settings, service: &Service) -> anyhow::Result<()> {
     ];
     if let Some(api_addr) = &settings.api_addr {
         lines.push(("Api Address", api_addr.clone()));
+    }
+    if let Some(cluster_addr) = cluster_addr {
+        lines.push(("Cluster Address", cluster_addr));
     }
     for (scheme, address) in service.addresses() {
         let tls = if scheme == "https" { "enabled" } else { "disabled" };

@@ -23,6 +23,7 @@ mod policy_store;
 mod remount;
 mod rotation;
 pub mod seal;
+mod standing;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -44,6 +45,7 @@ pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
 pub use remount::{Migration, Migrations};
 pub use rotation::RotationConfig;
+pub use standing::{Exclusive, Standing, Visit};
 pub use token::TokenEntry;
 pub use unsealing::{SealStatus, UnsealPart};
 pub use view::View;
@@ -54,11 +56,12 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_crypto::{Random, random};
-use trustkeep_store::SharedStore;
+use trustkeep_store::{Hold, SharedStore};
 
 use self::mount::{MountTable, Mounts};
 use self::seal::{SealConfig, Seals};
 use self::token_store::TokenStore;
+use crate::ha::Ha;
 use crate::{Error, Result};
 
 /// What the core is made with.
@@ -103,7 +106,11 @@ impl Default for CoreSettings {
 /// The vault: one a process.
 pub struct Core {
     settings: CoreSettings,
-    barrier: Arc<Barrier>,
+    store: SharedStore,
+    /// Open once the keyring is known. The active node of several has another one for each term, and this one
+    /// then only reads.
+    cold: Arc<Barrier>,
+    ha: Option<Arc<Ha>>,
     random: Arc<dyn Random>,
     clock: SharedClock,
     seals: Seals,
@@ -133,6 +140,9 @@ pub struct Unsealed {
     cors: RwLock<Option<Arc<cors::Cors>>>,
     ui_headers: RwLock<Arc<Vec<(http::HeaderName, http::HeaderValue)>>>,
     clock: SharedClock,
+    /// Of the term, where there are terms.
+    hold: Option<Hold>,
+    requests: standing::Requests,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
 }
@@ -157,10 +167,12 @@ impl Core {
         random: Arc<dyn Random>,
         clock: SharedClock,
     ) -> Result<Self> {
-        let paths = Arc::new(PathStore::new(store, entry_table()?));
+        let paths = Arc::new(PathStore::new(store.clone(), entry_table()?));
         Ok(Core {
             settings,
-            barrier: Arc::new(Barrier::new(paths, random.clone())),
+            store,
+            cold: Arc::new(Barrier::new(paths, random.clone())),
+            ha: None,
             random,
             audit_kinds: audit::builtin(clock.clone(), Vec::new()),
             clock,
@@ -191,9 +203,21 @@ impl Core {
         }
     }
 
+    /// As one of several nodes; its store must be without a cache.
+    pub fn among(mut self, ha: Arc<Ha>) -> Self {
+        self.cold.paths().refuse_writes();
+        self.ha = Some(ha);
+        self
+    }
+
+    /// The node's part in a group of several, if it is in one.
+    pub fn ha(&self) -> Option<&Arc<Ha>> {
+        self.ha.as_ref()
+    }
+
     /// From now on every write expects this to hold: the lease of the one server that may write.
     pub fn fence(&self, fence: trustkeep_store::Expect) {
-        self.barrier.paths().set_fence(Some(fence));
+        self.cold.paths().set_fence(Some(fence));
     }
 
     /// What it was made with.
@@ -231,14 +255,15 @@ impl Core {
     /// What is behind the barrier.
     ///
     /// # Errors
-    /// 503 while sealed.
+    /// 503 while sealed or standing by.
     pub fn unsealed(&self) -> Result<Arc<Unsealed>> {
-        self.unsealed.read().clone().ok_or(Error::Sealed)
+        let unsealed = self.unsealed.read().clone();
+        unsealed.filter(|unsealed| unsealed.leads()).ok_or_else(|| self.not_active())
     }
 
-    /// Whether the barrier is closed.
+    /// Whether the keys are missing.
     pub fn is_sealed(&self) -> bool {
-        self.unsealed.read().is_none()
+        self.standing() == Standing::Sealed
     }
 
     /// How the barrier is sealed; `None` before initialisation.
@@ -246,13 +271,18 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn seal_config(&self) -> Result<Option<SealConfig>> {
-        SealConfig::load(self.barrier.paths()).await
+        SealConfig::load(self.barrier().paths()).await
     }
 
     /// Closes the barrier. Requests under way that hold its content finish.
     pub fn seal(&self) {
-        *self.unsealed.write() = None;
-        self.barrier.seal();
+        self.cold.seal();
+        if let Some(ended) = self.unsealed.write().take() {
+            ended.barrier.seal();
+        }
+        if let Some(ha) = &self.ha {
+            ha.seal_changed();
+        }
         tracing::info!("vault is sealed");
     }
 
@@ -267,48 +297,42 @@ impl Core {
         unsealed.tokens.sweep(now).await
     }
 
+    /// Takes the keyring: a single node is active then, one of several stands by and is once it is its turn.
     async fn open(&self, keyring: keyring::Keyring) -> Result<()> {
-        self.barrier.unseal(keyring);
-        match self.load().await {
-            Ok(unsealed) => {
-                let unsealed = Arc::new(unsealed);
-                *self.unsealed.write() = Some(unsealed.clone());
-                tracing::info!("vault is unsealed");
-                let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
-                let now = self.now() / NANOS;
-                tokio::spawn(async move {
-                    unsealed.finish_unmounting().await;
-                    unsealed.finish_upgrading(leases).await;
-                    if let Err(error) = unsealed.note_version(now).await {
-                        tracing::warn!(%error, "the version could not be noted for sys/version-history");
-                    }
-                });
-                Ok(())
-            }
-            Err(error) => {
-                self.barrier.seal();
-                Err(error)
-            }
+        self.cold.unseal(keyring);
+        if let Some(ha) = &self.ha {
+            tracing::info!("vault is unsealed");
+            ha.seal_changed();
+            ha.settled().await;
+            return Ok(());
         }
+        let activated = self.activate(self.cold.clone(), None).await;
+        match &activated {
+            Ok(()) => tracing::info!("vault is unsealed"),
+            Err(_) => self.cold.seal(),
+        }
+        activated
     }
 
-    async fn load(&self) -> Result<Unsealed> {
+    async fn load(&self, barrier: Arc<Barrier>, hold: Option<Hold>) -> Result<Unsealed> {
         let leases = (self.settings.default_lease_ttl, self.settings.max_lease_ttl);
-        let mounts = Mounts::load(&self.barrier, leases).await?.with_identity(&self.barrier, leases).await?;
+        let mounts = Mounts::load(&barrier, leases).await?.with_identity(&barrier, leases).await?;
         let cubbyhole = mounts.get("cubbyhole/").map(|mount| mount.entry.storage_prefix());
         let cubbyhole = cubbyhole.ok_or_else(|| Error::internal("the cubbyhole's mount is missing"))?;
-        let cubbyhole = View::new(self.barrier.clone(), &cubbyhole);
+        let cubbyhole = View::new(barrier.clone(), &cubbyhole);
         let identity = mounts.get("identity/").map(|mount| mount.entry.storage_prefix());
         let identity = identity.ok_or_else(|| Error::internal("the identity store's mount is missing"))?;
-        let identity = View::new(self.barrier.clone(), &identity);
-        let cluster = View::new(self.barrier.clone(), "").get_json(CLUSTER).await?;
-        let config = View::new(self.barrier.clone(), SYSTEM_CONFIG);
+        let identity = View::new(barrier.clone(), &identity);
+        let cluster = View::new(barrier.clone(), "").get_json(CLUSTER).await?;
+        let config = View::new(barrier.clone(), SYSTEM_CONFIG);
         Ok(Unsealed {
-            barrier: self.barrier.clone(),
-            tokens: TokenStore::load(&self.barrier, cubbyhole, self.random.clone()).await?,
-            policies: PolicyStore::new(View::new(self.barrier.clone(), POLICIES)),
-            audit: audit::Audit::load(&self.barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
+            tokens: TokenStore::load(&barrier, cubbyhole, self.random.clone()).await?,
+            policies: PolicyStore::new(View::new(barrier.clone(), POLICIES)),
+            audit: audit::Audit::load(&barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
             identity: identity::IdentityStore::load(identity, self.random.clone()).await?,
+            barrier,
+            hold,
+            requests: standing::Requests::default(),
             cluster: cluster.ok_or_else(|| Error::internal("the cluster's name is missing"))?.0,
             migrations: Migrations::default(),
             ceremonies: ceremony::Ceremonies::default(),

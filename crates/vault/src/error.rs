@@ -52,12 +52,24 @@ pub enum Error {
     /// The vault is sealed: 503.
     #[error("Vault is sealed")]
     Sealed,
+    /// This node is not the active one; nothing was changed: 503.
+    #[error("Vault is in standby mode")]
+    Standby,
+    /// This node ceased to be the active one in the middle of it; some of it may have been done: 503.
+    #[error("this node is no longer the active one: the request was given up")]
+    Deposed,
     /// The server was not initialised: 400, or 501 on health.
     #[error("server is not yet initialized")]
     Uninitialized,
     /// This node is not the active one, and no active one is known: 503.
     #[error("{0}")]
     Unavailable(String),
+    /// 500 with a message of its own, as it stands.
+    #[error("{0}")]
+    Unable(String),
+    /// Nobody here knows whether the request was carried out: 502.
+    #[error("{0}")]
+    OutcomeUnknown(String),
     /// Something broke here: 500. The detail goes to the log, this message to the client.
     #[error("internal error")]
     Internal(String),
@@ -95,8 +107,9 @@ impl Error {
             Error::TooLarge(_) | Error::Store(Store::Limit { .. }) => 413,
             Error::UnsupportedMediaType(_) => 415,
             Error::Store(Store::Invalid(_)) => 400,
-            Error::Internal(_) | Error::Failed(_) | Error::Store(_) => 500,
-            Error::Sealed | Error::Unavailable(_) => 503,
+            Error::Internal(_) | Error::Failed(_) | Error::Unable(_) | Error::Store(_) => 500,
+            Error::OutcomeUnknown(_) => 502,
+            Error::Sealed | Error::Standby | Error::Deposed | Error::Unavailable(_) => 503,
         }
     }
 

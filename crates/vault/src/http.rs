@@ -2,6 +2,7 @@
 //! (`hashicorp/vault: http/handler.go`, `http/logical.go`).
 
 mod answer;
+mod cluster;
 mod cors;
 mod parse;
 
@@ -9,8 +10,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
+use http::request::Parts;
 use http_body_util::Full;
-use trustkeep_chassis::http::{BodyError, Incoming, Refusal, RequestContext, collect};
+use trustkeep_chassis::http::{Body, BodyError, Incoming, Refusal, collect};
 
 use crate::core::Core;
 use crate::request::{Operation, Request};
@@ -41,17 +43,26 @@ impl Default for EdgeSettings {
 pub struct Edge {
     core: Arc<Core>,
     settings: Arc<EdgeSettings>,
+    /// Whether other nodes, and not clients, send what comes.
+    is_between_nodes: bool,
 }
 
 impl Edge {
     /// An edge in front of `core`.
     pub fn new(core: Arc<Core>, settings: EdgeSettings) -> Self {
-        Edge { core, settings: Arc::new(settings) }
+        Edge { core, settings: Arc::new(settings), is_between_nodes: false }
+    }
+
+    /// The same for the port that other nodes of the group connect to, and nobody else can.
+    pub fn between_nodes(self) -> Self {
+        Edge { is_between_nodes: true, ..self }
     }
 
     /// Answers one HTTP request.
     pub async fn answer(&self, request: http::Request<Incoming>) -> Response<VaultResponse> {
-        if let Some(mut answer) = parse::outside_api(&request, self.core.settings().ui) {
+        if !self.is_between_nodes
+            && let Some(mut answer) = parse::outside_api(&request, self.core.settings().ui)
+        {
             if answer.status() == http::StatusCode::OK {
                 answer.headers_mut().extend(self.core.ui_headers().iter().cloned());
             }
@@ -67,17 +78,15 @@ impl Edge {
         }
         let is_head = request.method() == http::Method::HEAD;
         let namespace = request.headers().get("x-vault-namespace").cloned();
-        let method = request.method().clone();
-        let mut response = match self.parse(request).await {
-            Ok(request) => {
-                let started = self.core.now();
-                let all = self.core.in_flight();
-                let _underway =
-                    all.enter(&request.id, started, request.remote, method.as_str(), &request.path);
-                self.handle(request).await
-            }
-            Err(error) => answer::error(&error),
+        let (parts, body) = request.into_parts();
+        let mut response = match self.core.ha() {
+            None => self.answer_here(&parts, body).await,
+            Some(ha) if self.is_between_nodes => self.answer_node(ha, parts, body).await,
+            Some(ha) => self.answer_among(ha, parts, body).await,
         };
+        if !self.is_between_nodes {
+            response.headers_mut().remove(crate::ha::NOT_ACTIVE);
+        }
         if let Some(namespace) = namespace {
             response.headers_mut().insert("x-vault-namespace", namespace);
         }
@@ -89,10 +98,29 @@ impl Edge {
         response
     }
 
-    async fn parse(&self, request: http::Request<Incoming>) -> Result<Request> {
-        let (parts, body) = request.into_parts();
-        let mut parsed = parse::head(&parts)?;
-        parsed.remote = parts.extensions.get::<RequestContext>().map(RequestContext::peer);
+    async fn answer_here<B>(&self, parts: &Parts, body: B) -> Response<VaultResponse>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match self.parse(parts, body).await {
+            Ok(request) => {
+                let (all, method) = (self.core.in_flight(), parts.method.as_str());
+                let _underway =
+                    all.enter(&request.id, self.core.now(), request.remote, method, &request.path);
+                self.handle(request).await
+            }
+            Err(error) => answer::error(&error),
+        }
+    }
+
+    async fn parse<B>(&self, parts: &Parts, body: B) -> Result<Request>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut parsed = parse::head(parts)?;
+        parsed.remote = self.remote(parts);
         if parse::takes_body(parsed.operation) {
             let body = collect(body, self.settings.request_bytes_max).await.map_err(refused_body)?;
             parse::body(&mut parsed, &parts.headers, body)?;

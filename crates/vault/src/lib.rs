@@ -4,6 +4,7 @@
 //! - [`core`]: barrier, seal, mounts, tokens, policies, expiry, and the handling of one request;
 //! - [`engines`]: secrets engines, one file each, that know a [`View`](core::View) of storage and nothing else;
 //! - [`auth`]: auth methods, likewise;
+//! - [`ha`]: one active node among several, standbys that forward to it;
 //! - [`http`]: Vault's wire rules: paths, envelopes, errors;
 //! - [`settings`]: Vault's server configuration file.
 //!
@@ -20,6 +21,7 @@ pub mod cidr;
 pub mod core;
 pub mod engines;
 mod error;
+pub mod ha;
 pub mod hcl;
 pub mod help;
 pub mod http;

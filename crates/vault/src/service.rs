@@ -15,6 +15,7 @@ use crate::http::{Edge, EdgeSettings, refusal};
 /// Ports that are bound and not yet served: clients connect and wait.
 pub struct Ports {
     listeners: Vec<(Listener, EdgeSettings)>,
+    between_nodes: Vec<(Listener, EdgeSettings)>,
 }
 
 impl Ports {
@@ -23,18 +24,38 @@ impl Ports {
     /// # Errors
     /// The first port that cannot be had, with what to do.
     pub async fn bind(wanted: Vec<(ListenSettings, EdgeSettings)>) -> Result<Self, BindError> {
-        let mut listeners = Vec::with_capacity(wanted.len());
-        for (settings, edge) in wanted {
-            listeners.push((Listener::bind(settings.with_refusals(refusal)).await?, edge));
-        }
-        Ok(Ports { listeners })
+        Ok(Ports { listeners: bind(wanted).await?, between_nodes: Vec::new() })
     }
+
+    /// Binds the ports that other nodes of the group connect to; their settings have the TLS of
+    /// [`Ha::tls`](crate::ha::Ha::tls).
+    ///
+    /// # Errors
+    /// The first port that cannot be had, with what to do.
+    pub async fn with_nodes(
+        mut self,
+        wanted: Vec<(ListenSettings, EdgeSettings)>,
+    ) -> Result<Self, BindError> {
+        self.between_nodes = bind(wanted).await?;
+        Ok(self)
+    }
+}
+
+async fn bind(
+    wanted: Vec<(ListenSettings, EdgeSettings)>,
+) -> Result<Vec<(Listener, EdgeSettings)>, BindError> {
+    let mut listeners = Vec::with_capacity(wanted.len());
+    for (settings, edge) in wanted {
+        listeners.push((Listener::bind(settings.with_refusals(refusal)).await?, edge));
+    }
+    Ok(listeners)
 }
 
 /// A vault behind its ports.
 pub struct Service {
     core: Arc<Core>,
     listeners: Vec<(Listener, Edge)>,
+    between_nodes: Vec<(Listener, Edge)>,
 }
 
 impl Service {
@@ -42,7 +63,9 @@ impl Service {
     pub fn new(core: Arc<Core>, ports: Ports) -> Self {
         let edge = |(listener, settings)| (listener, Edge::new(core.clone(), settings));
         let listeners = ports.listeners.into_iter().map(edge).collect();
-        Service { core, listeners }
+        let inner = |(listener, settings)| (listener, Edge::new(core.clone(), settings).between_nodes());
+        let between_nodes = ports.between_nodes.into_iter().map(inner).collect();
+        Service { core, listeners, between_nodes }
     }
 
     /// The address of each listener with its scheme, `http` or `https`.
@@ -53,7 +76,7 @@ impl Service {
     /// Serves until the supervisor's shutdown.
     pub fn spawn(self, supervisor: &Supervisor) {
         let shutdown = supervisor.shutdown().clone();
-        for (listener, edge) in self.listeners {
+        for (listener, edge) in self.listeners.into_iter().chain(self.between_nodes) {
             let name = format!("vault listener {}", listener.local_address());
             let answer = service_fn(move |request| {
                 let edge = edge.clone();
@@ -64,6 +87,9 @@ impl Service {
         }
         supervisor.spawn("vault seal", self.core.clone().keep_seal(shutdown.clone()));
         supervisor.spawn("vault key rotation", rotate(self.core.clone(), shutdown.clone()));
+        if self.core.ha().is_some() {
+            supervisor.spawn("vault leadership", crate::ha::run(self.core.clone(), shutdown.clone()));
+        }
         supervisor.spawn("vault expiry", sweep(self.core, shutdown));
     }
 }
@@ -80,7 +106,7 @@ async fn sweep(core: Arc<Core>, shutdown: Shutdown) -> Result<(), Infallible> {
         match core.sweep().await {
             Ok(0) => {}
             Ok(revoked) => tracing::debug!(revoked, "tokens that ended were revoked"),
-            Err(crate::Error::Sealed) => {}
+            Err(crate::Error::Sealed | crate::Error::Standby | crate::Error::Deposed) => {}
             Err(error) => tracing::warn!(%error, "tokens that ended could not be revoked; trying again"),
         }
     }

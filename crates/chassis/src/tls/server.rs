@@ -94,7 +94,8 @@ pub struct ServerTls {
 
 #[derive(Debug)]
 struct Inner {
-    settings: TlsSettings,
+    /// `None`: not from files.
+    settings: Option<TlsSettings>,
     current: RwLock<Arc<ServerConfig>>,
 }
 
@@ -105,7 +106,17 @@ impl ServerTls {
     /// Names the file and what is wrong with it: missing, not PEM, key and certificate do not match.
     pub fn load(settings: TlsSettings) -> Result<Self, Error> {
         let config = RwLock::new(Arc::new(build(&settings)?));
-        Ok(Self { inner: Arc::new(Inner { settings, current: config }) })
+        Ok(Self { inner: Arc::new(Inner { settings: Some(settings), current: config }) })
+    }
+
+    /// Not from files: whoever made it says with [`Self::replace`] what holds later.
+    pub fn of(config: Arc<ServerConfig>) -> Self {
+        Self { inner: Arc::new(Inner { settings: None, current: RwLock::new(config) }) }
+    }
+
+    /// From now on new connections see this; established ones go on as they are.
+    pub fn replace(&self, config: Arc<ServerConfig>) {
+        *self.inner.current.write() = config;
     }
 
     /// Reads the files again. New connections see the result; established ones go on as they are.
@@ -113,8 +124,9 @@ impl ServerTls {
     /// # Errors
     /// As [`Self::load`]; then what was loaded before stays in use.
     pub fn reload(&self) -> Result<(), Error> {
-        let config = Arc::new(build(&self.inner.settings)?);
-        *self.inner.current.write() = config;
+        if let Some(settings) = &self.inner.settings {
+            self.replace(Arc::new(build(settings)?));
+        }
         Ok(())
     }
 
@@ -137,7 +149,9 @@ impl ServerTls {
             // File access, so not on a thread that answers requests.
             match tokio::task::spawn_blocking(move || this.reload()).await {
                 Ok(Ok(())) => {
-                    tracing::info!(file = %self.settings().certificate_file.display(), "TLS certificates reloaded");
+                    let file =
+                        self.settings().map(|settings| settings.certificate_file.display().to_string());
+                    tracing::info!(file, "TLS certificates reloaded");
                 }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "TLS certificates not reloaded, the former stay in use")
@@ -152,9 +166,9 @@ impl ServerTls {
         Arc::clone(&self.inner.current.read())
     }
 
-    /// What was asked for.
-    pub fn settings(&self) -> &TlsSettings {
-        &self.inner.settings
+    /// The files, if it is from files.
+    pub fn settings(&self) -> Option<&TlsSettings> {
+        self.inner.settings.as_ref()
     }
 }
 

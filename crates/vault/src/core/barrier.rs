@@ -5,7 +5,7 @@
 //! (`hashicorp/vault: vault/barrier_aes_gcm.go`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -23,6 +23,7 @@ pub struct Barrier {
     paths: Arc<PathStore>,
     random: Arc<dyn Random>,
     keyring: RwLock<Option<Arc<Keyring>>>,
+    is_over: AtomicBool,
     encryptions: AtomicU64,
     changing_keyring: tokio::sync::Mutex<()>,
 }
@@ -64,6 +65,7 @@ impl Barrier {
             paths,
             random,
             keyring: RwLock::new(None),
+            is_over: AtomicBool::new(false),
             encryptions: AtomicU64::new(0),
             changing_keyring: tokio::sync::Mutex::new(()),
         }
@@ -89,17 +91,37 @@ impl Barrier {
         *self.keyring.write() = Some(Arc::new(keyring));
     }
 
+    /// Puts in a keyring that another barrier has too.
+    pub fn adopt(&self, keyring: Arc<Keyring>) {
+        *self.keyring.write() = Some(keyring);
+    }
+
+    /// Puts in another keyring, unless the barrier was closed, or given another, since `known` was asked for.
+    pub fn replace(&self, known: &Arc<Keyring>, other: Arc<Keyring>) {
+        let mut keyring = self.keyring.write();
+        if keyring.as_ref().is_some_and(|keyring| Arc::ptr_eq(keyring, known)) {
+            *keyring = Some(other);
+        }
+    }
+
     /// Drops the keyring; its keys are cleared once requests under way let go of them.
     pub fn seal(&self) {
         *self.keyring.write() = None;
     }
 
+    /// Ends the term that this barrier is of: it is closed for good.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.seal();
+    }
+
     /// The keyring.
     ///
     /// # Errors
-    /// 503 while sealed.
+    /// 503 while sealed, or after the end of its term.
     pub fn keyring(&self) -> Result<Arc<Keyring>> {
-        self.keyring.read().clone().ok_or(Error::Sealed)
+        let missing = || if self.is_over.load(Ordering::SeqCst) { Error::Deposed } else { Error::Sealed };
+        self.keyring.read().clone().ok_or_else(missing)
     }
 
     /// The stored, sealed keyring, opened with the root key.

@@ -25,7 +25,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn break_glass_status(&self) -> Result<Option<BreakGlassStatus>> {
-        let glass = BreakGlass::load(self.barrier.paths()).await?;
+        let glass = BreakGlass::load(self.barrier().paths()).await?;
         Ok(glass.map(|glass| BreakGlassStatus {
             shares: glass.secret_shares,
             threshold: glass.secret_threshold,
@@ -38,7 +38,7 @@ impl Core {
     /// # Errors
     /// 400 for bad numbers and with the Shamir seal, 503 while sealed, and the store's.
     pub async fn make_break_glass(&self, shares: i64, threshold: i64) -> Result<Vec<SecretBytes>> {
-        let keyring = self.barrier.keyring()?;
+        let keyring = self.barrier().keyring()?;
         let config = self.seal_config().await?.ok_or(Error::Uninitialized)?;
         if config.is_shamir() {
             return Err(Error::invalid(
@@ -47,12 +47,12 @@ impl Core {
         }
         let holders = SealConfig::checked("break-glass", shares, threshold)?;
         // A root key that is replaced at the same time would leave the shares without use.
-        let version = self.barrier.paths().get(KEYRING).await?.map(|(_, version)| version);
+        let version = self.barrier().paths().get(KEYRING).await?.map(|(_, version)| version);
         let (made, put, behind) = self.new_break_glass(&holders, keyring.root_key())?;
         let mut batch = behind.close(&keyring, self.random())?;
         batch.puts.push(put);
         batch.expectations.push((KEYRING.into(), version));
-        self.barrier.paths().commit(batch).await?;
+        self.barrier().paths().commit(batch).await?;
         tracing::warn!(shares, threshold, "break-glass shares were made");
         Ok(made)
     }
@@ -62,9 +62,9 @@ impl Core {
     /// # Errors
     /// 503 while sealed, and the store's.
     pub async fn remove_break_glass(&self) -> Result<()> {
-        self.barrier.keyring()?;
+        self.barrier().keyring()?;
         let deletes = vec![BREAK_GLASS.to_owned(), BREAK_GLASS_KEY.to_owned()];
-        self.barrier.paths().commit(PathBatch { deletes, ..Default::default() }).await?;
+        self.barrier().paths().commit(PathBatch { deletes, ..Default::default() }).await?;
         tracing::warn!("the break-glass shares are void");
         Ok(())
     }

@@ -60,11 +60,11 @@ impl Core {
     /// # Errors
     /// 400 where it is another one.
     pub(super) async fn check_key(&self, config: &SealConfig, key: &Key256) -> Result<()> {
-        let keyring = self.barrier.keyring()?;
+        let keyring = self.barrier().keyring()?;
         if !config.is_shamir() {
             return self.check_recovery_key(&keyring, key).await;
         }
-        let root_key = seal::unwrap(self.barrier.paths(), key).await?;
+        let root_key = seal::unwrap(self.barrier().paths(), key).await?;
         if root_key.ct_eq(keyring.root_key().expose()) {
             Ok(())
         } else {

@@ -34,7 +34,7 @@ impl Core {
         if let Some(answer) = system::answer_without_token(self, &request).await {
             return answer;
         }
-        let unsealed = self.unsealed()?;
+        let (unsealed, _visit) = self.enter()?;
         let mounts = unsealed.mounts();
         if request.operation == Operation::Help {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;

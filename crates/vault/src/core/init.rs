@@ -5,7 +5,7 @@ use trustkeep_crypto::{Key256, SecretBytes};
 use super::barrier::{Batch, KEYRING};
 use super::keyring::Keyring;
 use super::mount::initial_mounts;
-use super::path_store::PathBatch;
+use super::path_store::{PathBatch, PathStore};
 use super::policy_store::initial_policies;
 use super::seal::{self, RECOVERY_CONFIG, RECOVERY_KEY, SEAL_CONFIG, Seal, SealConfig};
 use super::token_store::TokenStore;
@@ -107,7 +107,20 @@ impl Core {
         if self.seal_config().await?.is_some() {
             return Err(already());
         }
-        let sealed = self.seal_up(&holders, keyring.root_key()).await?;
+        let exclusive = self.exclusive().await?;
+        // Asked again: now nobody else can be in the middle of it.
+        let initialized = match SealConfig::load(exclusive.paths()).await {
+            Ok(None) => self.make_in(exclusive.paths(), &holders, keyring).await,
+            Ok(Some(_)) => Err(already()),
+            Err(error) => Err(error),
+        };
+        exclusive.finish().await;
+        initialized
+    }
+
+    async fn make_in(&self, paths: &PathStore, holders: &Holders, keyring: Keyring) -> Result<Initialized> {
+        let random = self.random();
+        let sealed = self.seal_up(holders, keyring.root_key()).await?;
         let mut made = sealed.made;
         let (root_token, tokens) = TokenStore::initialize(random, self.now() / NANOS)?;
         made.root_token = root_token;
@@ -118,18 +131,18 @@ impl Core {
         let mut batch = sealed.clear;
         batch.expectations.push((SEAL_CONFIG.into(), None));
         batch.puts.push((KEYRING.into(), keyring.seal(random)?.into()));
-        let rows_max = self.barrier.rows_max();
+        let rows_max = self.cold.rows_max();
         let mut rest = behind.puts;
         if batch.puts.len() + rest.len() > rows_max {
             // Not all at once, then: what says that the vault is initialised comes last, and one at a time may
             // do this (the lease's fence, or the store's lock). A crash before leaves what the next try replaces.
             for some in rest.chunks(rows_max) {
-                self.barrier.paths().commit(PathBatch { puts: some.to_vec(), ..Default::default() }).await?;
+                paths.commit(PathBatch { puts: some.to_vec(), ..Default::default() }).await?;
             }
         } else {
             batch.puts.append(&mut rest);
         }
-        match self.barrier.paths().commit(batch).await {
+        match paths.commit(batch).await {
             Ok(_) => {
                 tracing::info!(seal = self.seals.in_force.kind(), "vault is initialized");
                 Ok(made)

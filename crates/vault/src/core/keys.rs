@@ -1,15 +1,17 @@
 //! Changes of the keys above the entries: migration to another seal, and what every change of the root key takes
 //! with it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use trustkeep_crypto::{Key256, SecretBytes};
 
-use super::Core;
 use super::barrier::{Batch, NewRootKey};
 use super::keyring::Keyring;
 use super::seal::{
     self, BREAK_GLASS, BREAK_GLASS_KEY, BreakGlass, RECOVERY_CONFIG, RECOVERY_KEY, Seal, SealConfig,
 };
+use super::{Core, Standing};
 use crate::{Error, Result};
 
 impl Core {
@@ -62,11 +64,19 @@ impl Core {
         behind: Batch,
         deletes: Vec<String>,
     ) -> Result<Keyring> {
-        let paths = self.barrier.paths();
+        let exclusive = match self.standing() {
+            Standing::Active => None,
+            Standing::Sealed | Standing::Standby => Some(self.exclusive().await?),
+        };
+        let barrier = match &exclusive {
+            None => self.barrier(),
+            Some(exclusive) => Arc::new(exclusive.barrier(self.random.clone())),
+        };
+        let paths = barrier.paths();
         if !deletes.iter().any(|path| path == BREAK_GLASS)
             && let Some(glass) = BreakGlass::load(paths).await?
         {
-            let key = self.barrier.get_with(keyring, BREAK_GLASS_KEY).await?;
+            let key = barrier.get_with(keyring, BREAK_GLASS_KEY).await?;
             let key = key.ok_or_else(|| Error::internal("the break-glass key is missing from the store"))?;
             let key = Key256::from_slice(key.value.expose()).map_err(Error::internal)?;
             let again = BreakGlass::wrap(&glass.holders(), glass.created, &key, &root_key, self.random())?;
@@ -74,7 +84,12 @@ impl Core {
         }
         // Nodes that were opened with the old root key learn the new one from it.
         let behind = behind.put(MASTER, root_key.to_secret_bytes());
-        self.barrier.replace_root_key(keyring, NewRootKey { root_key, puts, behind, deletes }).await
+        let new = NewRootKey { root_key, puts, behind, deletes };
+        let replaced = barrier.replace_root_key(keyring, new).await;
+        if let Some(exclusive) = exclusive {
+            exclusive.finish().await;
+        }
+        replaced
     }
 
     /// A break-glass key for `root_key`: its shares, what is stored in the clear, and what behind the barrier.

@@ -37,9 +37,20 @@ pub fn entry_table() -> Result<Table> {
 pub struct PathStore {
     store: SharedStore,
     table: Table,
-    fence: RwLock<Option<Expect>>,
+    fence: RwLock<Fence>,
     folders: Cache<String, ()>,
     pruning: tokio::sync::RwLock<()>,
+}
+
+/// What every write expects.
+#[derive(Clone, Debug)]
+enum Fence {
+    /// Nothing: the store has one user.
+    Open,
+    /// The lease of the active node.
+    Lease(Expect),
+    /// There are none.
+    Closed,
 }
 
 /// Changes of several paths that are carried out together or not at all.
@@ -59,7 +70,7 @@ impl PathStore {
         PathStore {
             store,
             table,
-            fence: RwLock::new(None),
+            fence: RwLock::new(Fence::Open),
             folders: Cache::new(FOLDERS_CACHED),
             pruning: tokio::sync::RwLock::new(()),
         }
@@ -72,8 +83,13 @@ impl PathStore {
 
     /// From now on every write expects this to hold: the lease of the active node.
     pub fn set_fence(&self, fence: Option<Expect>) {
-        *self.fence.write() = fence;
+        *self.fence.write() = fence.map_or(Fence::Open, Fence::Lease);
         self.folders.clear();
+    }
+
+    /// From now on every write is refused: this node is not the active one.
+    pub fn refuse_writes(&self) {
+        *self.fence.write() = Fence::Closed;
     }
 
     /// The value at `path` with its version.
@@ -112,7 +128,8 @@ impl PathStore {
     /// Carries out a batch; returns the version of every path it wrote.
     ///
     /// # Errors
-    /// [`trustkeep_store::Error::Conflict`] where an expectation or the fence does not hold, and the store's others.
+    /// [`Error::Deposed`] where the fence does not hold: nothing was written. [`trustkeep_store::Error::Conflict`]
+    /// where an expectation does not, and the store's others.
     pub async fn commit(&self, batch: PathBatch) -> Result<Version> {
         let folder = |path: &String| split(path).0.map(str::to_owned);
         // A folder that something was put into is not empty: there is no need to look.
@@ -130,7 +147,7 @@ impl PathStore {
         for (path, _) in &batch.puts {
             self.missing_folders(path, &mut folders).await?;
         }
-        let mut commit = self.fenced();
+        let mut commit = self.fenced()?;
         for (path, version) in &batch.expectations {
             let key = record_key(path);
             commit = match version {
@@ -151,7 +168,7 @@ impl PathStore {
         for folder in &folders {
             commit = commit.put(&self.table, marker_key(folder), Row::new(vec![None]));
         }
-        let version = self.store.commit(commit).await?;
+        let version = self.carry_out(commit).await?;
         for folder in folders {
             self.folders.insert(folder, ());
         }
@@ -166,7 +183,7 @@ impl PathStore {
             let put = |commit: Commit, folder: &String| {
                 commit.put(&self.table, marker_key(folder), Row::new(vec![None]))
             };
-            self.store.commit(some.iter().fold(self.fenced(), put)).await?;
+            self.carry_out(some.iter().fold(self.fenced()?, put)).await?;
             for folder in some {
                 self.folders.insert(folder.clone(), ());
             }
@@ -174,10 +191,21 @@ impl PathStore {
         Ok(())
     }
 
-    fn fenced(&self) -> Commit {
-        match self.fence.read().clone() {
-            Some(fence) => Commit::new().expect(fence),
-            None => Commit::new(),
+    fn fenced(&self) -> Result<Commit> {
+        match &*self.fence.read() {
+            Fence::Open => Ok(Commit::new()),
+            Fence::Lease(fence) => Ok(Commit::new().expect(fence.clone())),
+            Fence::Closed => Err(Error::Standby),
+        }
+    }
+
+    /// Commits. A conflict with the fence is none of the caller's: to read again would not help.
+    async fn carry_out(&self, commit: Commit) -> Result<Version> {
+        match self.store.commit(commit).await {
+            Err(trustkeep_store::Error::Conflict { table, .. }) if table != self.table.qualified() => {
+                Err(Error::Deposed)
+            }
+            outcome => Ok(outcome?),
         }
     }
 
@@ -229,7 +257,7 @@ impl PathStore {
             return Ok(false);
         }
         self.folders.remove(folder);
-        self.store.commit(self.fenced().delete(&self.table, marker_key(folder))).await?;
+        self.carry_out(self.fenced()?.delete(&self.table, marker_key(folder))).await?;
         Ok(true)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Core, View};
+use super::{Core, Standing, View};
 use crate::{Error, Result};
 
 /// When the key changes by itself.
@@ -60,25 +60,25 @@ impl Core {
     /// # Errors
     /// 503 while sealed, and the store's.
     pub async fn encryptions(&self) -> Result<u64> {
-        let (stored, term) = (self.stored_rotation().await?, self.barrier.keyring()?.active_term());
+        let (stored, term) = (self.stored_rotation().await?, self.barrier().keyring()?.active_term());
         let before = if stored.term == term { stored.encryptions } else { 0 };
-        Ok(before.saturating_add(self.barrier.encryptions()))
+        Ok(before.saturating_add(self.barrier().encryptions()))
     }
 
-    /// Saves the count, and rotates the key if it is due. Does nothing while sealed; returns whether it rotated.
+    /// Saves the count, and rotates the key if it is due. Does nothing but on the active node; returns whether it rotated.
     ///
     /// # Errors
     /// The store's.
     pub async fn rotate_if_due(&self) -> Result<bool> {
-        if self.is_sealed() {
+        if self.standing() != Standing::Active {
             return Ok(false);
         }
-        let stored = if self.barrier.encryptions() > 0 {
+        let stored = if self.barrier().encryptions() > 0 {
             self.save_rotation(None).await?
         } else {
             self.stored_rotation().await?
         };
-        let keyring = self.barrier.keyring()?;
+        let keyring = self.barrier().keyring()?;
         let count = if stored.term == keyring.active_term() { stored.encryptions } else { 0 };
         let age = self.now().saturating_sub(keyring.installed()) / super::NANOS;
         let config = stored.config;
@@ -87,28 +87,28 @@ impl Core {
         if !config.enabled || !due {
             return Ok(false);
         }
-        self.barrier.rotate(self.now()).await?;
+        self.barrier().rotate(self.now()).await?;
         tracing::info!(encryptions = count, age_seconds = age, "the encryption key was rotated by itself");
         Ok(true)
     }
 
     async fn stored_rotation(&self) -> Result<Stored> {
-        let view = View::new(self.barrier.clone(), "");
+        let view = View::new(self.barrier(), "");
         Ok(view.get_json(ROTATION).await?.map(|(stored, _)| stored).unwrap_or_default())
     }
 
     async fn save_rotation(&self, config: Option<RotationConfig>) -> Result<Stored> {
         let mut stored = self.stored_rotation().await?;
-        let term = self.barrier.keyring()?.active_term();
-        let used = self.barrier.take_encryptions();
+        let term = self.barrier().keyring()?.active_term();
+        let used = self.barrier().take_encryptions();
         if stored.term != term {
             stored = Stored { term, encryptions: 0, ..stored };
         }
         stored.encryptions = stored.encryptions.saturating_add(used);
         stored.config = config.unwrap_or(stored.config);
         let batch = super::Batch::new().put_json(ROTATION, &stored)?;
-        if let Err(error) = self.barrier.commit(batch).await {
-            self.barrier.give_back_encryptions(used);
+        if let Err(error) = self.barrier().commit(batch).await {
+            self.barrier().give_back_encryptions(used);
             return Err(error);
         }
         Ok(stored)

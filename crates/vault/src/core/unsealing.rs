@@ -75,7 +75,7 @@ impl Core {
             return Ok(());
         }
         let glass = if part.break_glass { Some(self.break_glass().await?) } else { None };
-        let paths = self.barrier.paths();
+        let paths = self.cold.paths();
         let plan = match &glass {
             Some(_) => None,
             None => Some(self.plan(&config, part.migrate).await?),
@@ -101,14 +101,14 @@ impl Core {
         let keyring = match (&glass, plan) {
             (Some(glass), _) => {
                 tracing::warn!("the vault is opened with break-glass shares");
-                self.barrier.load_keyring(&glass.unwrap(&key)?).await?
+                self.barrier().load_keyring(&glass.unwrap(&key)?).await?
             }
             (None, Some(Way::Kms(seal))) => {
-                let keyring = self.barrier.load_keyring(&seal.unwrap(paths).await?).await?;
+                let keyring = self.barrier().load_keyring(&seal.unwrap(paths).await?).await?;
                 self.check_recovery_key(&keyring, &key).await?;
                 keyring
             }
-            (None, _) => self.barrier.load_keyring(&seal::unwrap(paths, &key).await?).await?,
+            (None, _) => self.barrier().load_keyring(&seal::unwrap(paths, &key).await?).await?,
         };
         let keyring = if part.migrate {
             self.migrate(&config, keyring, &key, &holders, part.break_glass).await?
@@ -139,8 +139,8 @@ impl Core {
             Way::Kms(seal) => {
                 // Its answer tells more than that of a decryption that fails.
                 seal.describe().await.map_err(|error| Error::Unavailable(seal::advice(&error)))?;
-                let root_key = seal.unwrap(self.barrier.paths()).await?;
-                self.open(self.barrier.load_keyring(&root_key).await?).await?;
+                let root_key = seal.unwrap(self.barrier().paths()).await?;
+                self.open(self.barrier().load_keyring(&root_key).await?).await?;
                 Ok(true)
             }
         }
@@ -171,7 +171,7 @@ impl Core {
             status.kind = SHAMIR.into();
             status.threshold = holders.secret_threshold;
             status.shares = holders.secret_shares;
-            status.migration = self.seals.is_migrating(&config, self.barrier.paths()).await?;
+            status.migration = self.seals.is_migrating(&config, self.barrier().paths()).await?;
             status.recovery_seal = !config.is_shamir();
         }
         Ok(status)
@@ -186,13 +186,13 @@ impl Core {
         if config.is_shamir() {
             return Ok(config.clone());
         }
-        let recovery = SealConfig::load_recovery(self.barrier.paths()).await?;
+        let recovery = SealConfig::load_recovery(self.barrier().paths()).await?;
         recovery.ok_or_else(|| Error::internal("the recovery key's configuration is missing from the store"))
     }
 
     /// Who unwraps the root key, unless `migrate` does not fit the configuration.
     async fn plan(&self, config: &SealConfig, migrate: bool) -> Result<Way<'_>> {
-        match (self.seals.plan(config, self.barrier.paths()).await?, migrate) {
+        match (self.seals.plan(config, self.barrier().paths()).await?, migrate) {
             (Plan::Open(way), false) | (Plan::Migrate(way), true) => Ok(way),
             (Plan::Open(_), true) => {
                 Err(Error::invalid("can't perform a seal migration, no migration seal found"))
@@ -205,7 +205,7 @@ impl Core {
     }
 
     async fn break_glass(&self) -> Result<BreakGlass> {
-        BreakGlass::load(self.barrier.paths())
+        BreakGlass::load(self.barrier().paths())
             .await?
             .ok_or_else(|| Error::invalid("this vault has no break-glass shares"))
     }
@@ -215,7 +215,7 @@ impl Core {
     /// # Errors
     /// 400 where it is another one.
     pub(super) async fn check_recovery_key(&self, keyring: &Keyring, key: &Key256) -> Result<()> {
-        match self.barrier.get_with(keyring, seal::RECOVERY_KEY).await? {
+        match self.barrier().get_with(keyring, seal::RECOVERY_KEY).await? {
             Some(entry) if key.ct_eq(entry.value.expose()) => Ok(()),
             Some(_) => Err(Error::invalid("recovery key verification failed: recovery key does not match")),
             None => Err(Error::invalid("this vault has no recovery key")),

@@ -38,7 +38,8 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         "init" if read => lifecycle::is_initialized(core).await,
         "init" if write => lifecycle::initialize(core, request).await,
         "unseal" if write => lifecycle::unseal(core, request).await,
-        "leader" if read => lifecycle::leader(),
+        "leader" if read => lifecycle::leader(core),
+        "seal" if write && standby(core) => Err(crate::ha::seal_on_standby()),
         "health" | "seal-status" | "init" | "unseal" | "leader" => Err(Error::UnsupportedOperation),
         "replication/status" => diagnostics::replication(request),
         "internal/specs/openapi" if read => access::openapi(core, request).await,
@@ -46,6 +47,10 @@ pub async fn answer_without_token(core: &Arc<Core>, request: &Request) -> Option
         _ if read && path.starts_with("internal/ui/mounts/") => access::visible_mount(core, request).await,
         _ => return ceremonies::answer(core, request, path).await,
     })
+}
+
+fn standby(core: &Core) -> bool {
+    core.standing() == crate::core::Standing::Standby
 }
 
 /// Answers a request below `sys/` whose token was found and whose policies allow it.

@@ -61,7 +61,7 @@ pub(super) fn success(
 
 /// An answer to a request that failed.
 pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
-    if error.status() >= 500 && !matches!(error, Error::Sealed) {
+    if error.status() >= 500 && !matches!(error, Error::Sealed | Error::Standby) {
         let detail = match error {
             Error::Internal(detail) => detail.clone(),
             other => other.to_string(),
@@ -70,6 +70,9 @@ pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
     }
     let body = serde_json::json!({ "errors": error.messages() }).to_string();
     let mut response = with_body(error.status(), body.into());
+    if matches!(error, Error::Standby | Error::Deposed) {
+        response.headers_mut().insert(crate::ha::NOT_ACTIVE, HeaderValue::from_static("true"));
+    }
     if matches!(error, Error::TooLarge(_)) {
         // The rest of the body is not read, so the connection ends: a client must not send on it again.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

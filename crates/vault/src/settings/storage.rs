@@ -69,6 +69,15 @@ pub struct Dynamodb {
 }
 
 impl Storage {
+    /// Whether several nodes share it, one of them active.
+    pub fn ha_enabled(&self) -> bool {
+        match self {
+            Storage::Postgresql(settings) => settings.ha_enabled,
+            Storage::Dynamodb(settings) => settings.ha_enabled,
+            Storage::File { .. } | Storage::Inmem => false,
+        }
+    }
+
     /// Its name as `seal-status` shows it.
     pub fn kind(&self) -> &'static str {
         match self {

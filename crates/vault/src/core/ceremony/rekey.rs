@@ -3,7 +3,7 @@
 use trustkeep_crypto::{Key256, SecretBytes};
 
 use super::{Canceller, give};
-use crate::core::barrier::{Barrier, Batch};
+use crate::core::barrier::Batch;
 use crate::core::path_store::PathBatch;
 use crate::core::seal::{self, RECOVERY_CONFIG, RECOVERY_KEY, SEAL_CONFIG, Seal, SealConfig, Shares};
 use crate::core::{Core, Unsealed};
@@ -310,7 +310,7 @@ impl Core {
                         return Err(Error::invalid("migrate the seal before you rekey: see sys/seal-status"));
                     }
                 };
-                let keyring = self.barrier.keyring()?;
+                let keyring = self.barrier().keyring()?;
                 self.replace_root_key(&keyring, root_key, puts, Batch::new(), Vec::new()).await?;
             }
         }
@@ -324,7 +324,7 @@ impl Core {
     }
 
     async fn replace_recovery_key(&self, wanted: &SealConfig, key: &Key256) -> Result<()> {
-        let barrier: &Barrier = &self.barrier;
+        let barrier = self.barrier();
         let behind = Batch::new().put(RECOVERY_KEY, key.to_secret_bytes());
         let mut batch: PathBatch = behind.close(&*barrier.keyring()?, self.random())?;
         batch.puts.push((RECOVERY_CONFIG.into(), wanted.to_json()?.into()));

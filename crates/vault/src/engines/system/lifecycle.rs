@@ -2,23 +2,31 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use trustkeep_crypto::{SecretBytes, SecretString};
 
-use crate::core::{Core, InitRequest, UnsealPart};
-use crate::request::Request;
+use crate::core::{Core, InitRequest, Standing, UnsealPart};
+use crate::ha::Node;
+use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result, VAULT_BUILD_DATE, VAULT_VERSION};
 
-/// `sys/seal`, `sys/step-down`.
+/// `sys/seal`, `sys/step-down`, `sys/ha-status`.
 pub(super) fn answer(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     match (request.path.as_str(), request.operation) {
         ("seal", op) if op.is_write() => {
             core.seal();
             Ok(None)
         }
-        ("step-down", op) if op.is_write() => Ok(None),
-        ("seal" | "step-down", _) => Err(Error::UnsupportedOperation),
+        ("step-down", op) if op.is_write() => {
+            if let Some(ha) = core.ha() {
+                ha.step_down();
+            }
+            Ok(None)
+        }
+        ("ha-status", Operation::Read) => Ok(Some(ha_status(core)?)),
+        ("seal" | "step-down" | "ha-status", _) => Err(Error::UnsupportedOperation),
         _ => Err(Error::UnsupportedPath),
     }
 }
@@ -146,21 +154,28 @@ pub(super) async fn health(core: &Arc<Core>, request: &Request) -> Result<Option
     }
     let active = code("activecode", 200)?;
     let (sealed_code, uninitialized_code) = (code("sealedcode", 503)?, code("uninitcode", 501)?);
-    code("standbycode", 429)?;
+    let standby = if request.bool("standbyok").ok().flatten() == Some(true) {
+        active
+    } else {
+        code("standbycode", 429)?
+    };
     code("drsecondarycode", 472)?;
     code("performancestandbycode", 473)?;
-    let initialized = core.seal_config().await?.is_some();
-    let sealed = core.is_sealed();
-    let status = match (initialized, sealed) {
+    let standing = core.standing();
+    let sealed = standing == Standing::Sealed;
+    // With the keys at hand there is no need to ask the store, which may be away.
+    let initialized = !sealed || core.seal_config().await?.is_some();
+    let status = match (initialized, standing) {
         (false, _) => uninitialized_code,
-        (true, true) => sealed_code,
-        (true, false) => active,
+        (true, Standing::Sealed) => sealed_code,
+        (true, Standing::Standby) => standby,
+        (true, Standing::Active) => active,
     };
     let mode = if sealed { "unknown" } else { "disabled" };
     let mut document = json!({
         "initialized": initialized,
         "sealed": sealed,
-        "standby": sealed,
+        "standby": standing != Standing::Active,
         "performance_standby": false,
         "replication_performance_mode": mode,
         "replication_dr_mode": mode,
@@ -171,17 +186,40 @@ pub(super) async fn health(core: &Arc<Core>, request: &Request) -> Result<Option
     Ok(Some(Response::document(status, &document)))
 }
 
-pub(super) fn leader() -> Result<Option<Response>> {
+pub(super) fn leader(core: &Core) -> Result<Option<Response>> {
+    let Some(ha) = core.ha() else { return leader_document(false, None, Default::default()) };
+    if core.is_sealed() {
+        return Err(Error::Sealed);
+    }
+    let since = ha.active_since().filter(|_| core.standing() == Standing::Active);
+    leader_document(true, since.map(|since| since.to_string()), ha.leader_addresses().unwrap_or_default())
+}
+
+fn leader_document(
+    ha_enabled: bool,
+    active_since: Option<String>,
+    (api, cluster): (String, String),
+) -> Result<Option<Response>> {
     let document = json!({
-        "ha_enabled": false,
-        "is_self": false,
-        "active_time": "0001-01-01T00:00:00Z",
-        "leader_address": "",
-        "leader_cluster_address": "",
+        "ha_enabled": ha_enabled,
+        "is_self": active_since.is_some(),
+        "active_time": active_since.unwrap_or_else(|| "0001-01-01T00:00:00Z".into()),
+        "leader_address": api,
+        "leader_cluster_address": cluster,
         "performance_standby": false,
         "performance_standby_last_remote_wal": 0,
     });
     Ok(Some(Response::document(200, &document)))
+}
+
+/// The nodes that there are (`hashicorp/vault: vault/ha.go`); one that is alone has only itself to show.
+fn ha_status(core: &Core) -> Result<Response> {
+    let now = Timestamp::from_nanosecond(i128::from(core.now())).map_err(Error::internal)?;
+    let nodes = match core.ha() {
+        Some(ha) => ha.nodes(now),
+        None => vec![Node::alone(&core.settings().api_addr)],
+    };
+    Ok(Response::object(json!({ "nodes": nodes })))
 }
 
 fn add_cluster(core: &Core, document: &mut Value) {
