@@ -21,7 +21,11 @@ pub(super) fn host_and_port(url: &str) -> Result<(String, u16)> {
     let wrong = || Error::invalid(format!("\"{url}\" is not a URL (\"https://vault.example.org:8201\")"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
-    let default = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    let default = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return Err(wrong()),
+    };
     Ok((host.to_owned(), uri.port_u16().unwrap_or(default)))
 }
 
