@@ -86,6 +86,7 @@ impl TakingPart<'_> {
         };
         let mut pause = settings.watch_every;
         let mut next_echo = Instant::now();
+        let mut next_refresh = Instant::now() + REFRESH_EVERY;
         loop {
             let looked = if Instant::now() < not_before {
                 let seen = Lease::observe(self.ha.store.as_ref(), &settings.table, &settings.name).await;
@@ -112,6 +113,12 @@ impl TakingPart<'_> {
                     // The leader that is known may be well: it is followed until there is better news.
                     tracing::warn!(%error, "the lease on the storage cannot be asked for; trying again");
                     pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+            if Instant::now() >= next_refresh {
+                next_refresh = Instant::now() + REFRESH_EVERY;
+                if let Err(error) = self.core.refresh_keyring().await {
+                    tracing::warn!(error = %self.without_keyring(error), "the keyring cannot be read anew");
                 }
             }
             if Instant::now() >= next_echo {
@@ -240,3 +247,5 @@ const STEPPED_DOWN: Duration = Duration::from_secs(10);
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 const ECHO_EVERY: Duration = Duration::from_secs(5);
+/// How often a standby looks at the keyring, so that it knows each term before the next root key comes.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
