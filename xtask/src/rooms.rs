@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 6] = [
         "trustkeep-store-postgres",
         "trustkeep-store-dynamodb",
         "trustkeep-kms-aws",
+        "trustkeep-kms-transit",
     ],
     &["trustkeep-aws", "trustkeep-chassis", "trustkeep-store"],
     &["trustkeep-crypto"],
@@ -27,11 +28,12 @@ const FLOORS: [&[&str]; 6] = [
 const NEIGHBOURS: [(&str, &str); 0] = [];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
-const FORBIDDEN: [(&str, &str); 6] = [
+const FORBIDDEN: [(&str, &str); 7] = [
     ("trustkeep-vault", "trustkeep-store-embedded"),
     ("trustkeep-vault", "trustkeep-store-postgres"),
     ("trustkeep-vault", "trustkeep-store-dynamodb"),
     ("trustkeep-vault", "trustkeep-kms-aws"),
+    ("trustkeep-vault", "trustkeep-kms-transit"),
     ("trustkeep-vault", "trustkeep-aws"),
     ("trustkeep-chassis", "trustkeep-store"),
 ];

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use trustkeep_crypto::kms::{Error, Kms};
 use trustkeep_kms_aws::AwsKms;
+use trustkeep_kms_transit::Transit;
 use trustkeep_vault::core::seal::{AutoSeal, Seal, Seals, advice};
-use trustkeep_vault::settings::{AwsKms as AwsKmsStanza, Seal as Stanza, Settings};
+use trustkeep_vault::settings::{AwsKms as AwsKmsStanza, Seal as Stanza, Settings, Transit as TransitStanza};
 
 /// The seals that the configuration names. No service is asked anything yet: one that is down keeps the vault
 /// sealed, not the server from starting.
@@ -28,7 +29,7 @@ async fn auto(stanza: Stanza) -> anyhow::Result<AutoSeal> {
     let (kind, kms): (_, Result<Arc<dyn Kms>, Error>) = match stanza {
         Stanza::Shamir => anyhow::bail!("key shares are not an auto seal"),
         Stanza::AwsKms(stanza) => ("awskms", aws(stanza).await),
-        Stanza::Transit(_) => anyhow::bail!("seal \"transit\" is not supported by this version"),
+        Stanza::Transit(stanza) => ("transit", transit(stanza)),
     };
     let kms = kms.map_err(|error| anyhow::anyhow!("seal {kind:?}: {}", advice(&error)))?;
     Ok(AutoSeal::new(kind, kms))
@@ -49,4 +50,21 @@ async fn aws(stanza: AwsKmsStanza) -> Result<Arc<dyn Kms>, Error> {
         web_identity_token_file: stanza.web_identity_token_file,
     };
     Ok(Arc::new(AwsKms::new(trustkeep_aws::Context::process(), settings).await?))
+}
+
+fn transit(stanza: TransitStanza) -> Result<Arc<dyn Kms>, Error> {
+    let settings = trustkeep_kms_transit::Settings {
+        address: stanza.address,
+        token: stanza.token,
+        key_name: stanza.key_name,
+        mount_path: stanza.mount_path,
+        namespace: stanza.namespace,
+        disable_renewal: stanza.disable_renewal,
+        tls_ca_cert: stanza.tls_ca_cert,
+        tls_client_cert: stanza.tls_client_cert,
+        tls_client_key: stanza.tls_client_key,
+        tls_server_name: stanza.tls_server_name,
+        tls_skip_verify: stanza.tls_skip_verify,
+    };
+    Ok(Arc::new(Transit::new(&settings)?))
 }

@@ -2,6 +2,7 @@
 
 mod generate_root;
 mod init;
+mod rekey;
 
 use std::process::ExitCode;
 
@@ -28,7 +29,10 @@ enum Command {
     /// Give one key share to a sealed vault; with enough of them it opens
     #[command(
         after_help = "Examples:\n  vault operator unseal            asks for a share, without echo\n  \
-        vault operator unseal -reset     forget the shares given so far"
+        vault operator unseal -reset     forget the shares given so far\n  \
+        vault operator unseal -migrate   to the seal of the configuration, each holder\n  \
+        vault operator unseal -break-glass             the key service is lost: break-glass shares\n  \
+        vault operator unseal -break-glass -migrate    the same, and to the seal of the configuration"
     )]
     Unseal {
         /// Forget the shares given so far
@@ -37,6 +41,9 @@ enum Command {
         /// Migrate to the seal of the configuration
         #[arg(long)]
         migrate: bool,
+        /// The share is a break-glass share: opens a vault whose key service is lost
+        #[arg(long)]
+        break_glass: bool,
         /// Key share; better leave it out and be asked
         key: Option<String>,
     },
@@ -67,6 +74,8 @@ enum Command {
     /// Make a new root token with a quorum of key shares
     #[command(name = "generate-root")]
     GenerateRoot(generate_root::Args),
+    /// Make new key shares with a quorum of the old ones
+    Rekey(rekey::Args),
 }
 
 /// Whatever is given to a command that other servers of the family have.
@@ -83,7 +92,9 @@ fn absent(why: &str) -> Result<ExitCode, Error> {
 pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error> {
     match args.command {
         Command::Init(args) => init::run(session, args).await,
-        Command::Unseal { reset, migrate, key } => unseal(session, reset, migrate, key).await,
+        Command::Unseal { reset, migrate, break_glass, key } => {
+            unseal(session, reset, (migrate, break_glass), key).await
+        }
         Command::Seal => {
             let request = Request::new(Method::PUT, "sys/seal");
             session.client.json(request).await.map_err(|error| error.during("Error sealing"))?;
@@ -111,13 +122,14 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         ),
         Command::Raft(_) => absent("raft storage is not in use"),
         Command::GenerateRoot(args) => generate_root::run(session, args).await,
+        Command::Rekey(args) => rekey::run(session, args).await,
     }
 }
 
 async fn unseal(
     session: &Session,
     reset: bool,
-    migrate: bool,
+    (migrate, break_glass): (bool, bool),
     key: Option<String>,
 ) -> Result<ExitCode, Error> {
     let body = if reset {
@@ -127,7 +139,7 @@ async fn unseal(
             Some(key) => zeroize::Zeroizing::new(key.trim().to_owned()),
             None => input::hidden("Unseal Key", session.non_interactive)?,
         };
-        json!({"key": key.as_str(), "migrate": migrate})
+        json!({"key": key.as_str(), "migrate": migrate, "break_glass": break_glass})
     };
     let doing = if reset { "Error resetting unseal process" } else { "Error unsealing" };
     let request = Request::new(Method::PUT, "sys/unseal").root_namespace().body(body);

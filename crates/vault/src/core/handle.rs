@@ -26,7 +26,7 @@ impl Core {
 
     /// Answers a request and logs it before anything is done; its answer is logged by the caller.
     async fn answer(self: &Arc<Self>, mut request: Request, trail: &mut Trail) -> Result<Option<Response>> {
-        if request.path.starts_with(VISIBLE_MOUNTS)
+        if (request.path.starts_with(VISIBLE_MOUNTS) || system::is_ceremony(&request.path))
             && let Ok(unsealed) = self.unsealed()
         {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;

@@ -24,6 +24,7 @@ use crate::response::Response;
 use crate::{Error, Result};
 
 pub use config::load_ui_headers;
+pub use ceremonies::is_ceremony;
 pub use help::HELP;
 pub use lifecycle::rfc3339;
 

@@ -1,6 +1,7 @@
 //! Seals that a key management service holds: AWS KMS as moto plays it.
 
 mod auto_unseal;
+mod migration;
 
 use std::path::Path;
 

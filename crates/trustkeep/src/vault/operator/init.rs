@@ -38,6 +38,12 @@ pub(crate) struct Args {
     /// Parts needed to use it [default: 3]
     #[arg(long, value_name = "N")]
     recovery_threshold: Option<u64>,
+    /// Parts of a break-glass key, which opens the vault if the key service's key is lost [default: none]
+    #[arg(long, value_name = "N", requires = "break_glass_threshold")]
+    break_glass_shares: Option<u64>,
+    /// Parts needed to open with it
+    #[arg(long, value_name = "N", requires = "break_glass_shares")]
+    break_glass_threshold: Option<u64>,
     /// PGP public keys (base64), one a share, to encrypt the shares with
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pgp_keys: Vec<String>,
@@ -78,7 +84,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             recovery_threshold: 0,
         }
     };
-    let body = json!({
+    let mut body = json!({
         "secret_shares": split.shares,
         "secret_threshold": split.threshold,
         "pgp_keys": args.pgp_keys,
@@ -87,6 +93,12 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
         "recovery_pgp_keys": args.recovery_pgp_keys,
         "root_token_pgp_key": args.root_token_pgp_key.unwrap_or_default(),
     });
+    if let (Some(shares), Some(threshold), Some(body)) =
+        (args.break_glass_shares, args.break_glass_threshold, body.as_object_mut())
+    {
+        body.insert("break_glass_shares".to_owned(), shares.into());
+        body.insert("break_glass_threshold".to_owned(), threshold.into());
+    }
     let answer = session
         .client
         .json(Request::new(Method::PUT, "sys/init").root_namespace().body(body))
@@ -129,7 +141,8 @@ fn narrated(answer: &Value, split: &Split) -> String {
     let mut lines = Vec::new();
     let unseal = shares(answer, "keys");
     let recovery = shares(answer, "recovery_keys");
-    for (name, keys) in [("Unseal", &unseal), ("Recovery", &recovery)] {
+    let break_glass = shares(answer, "break_glass_keys");
+    for (name, keys) in [("Unseal", &unseal), ("Recovery", &recovery), ("Break-glass", &break_glass)] {
         lines.extend(keys.iter().enumerate().map(|(index, key)| format!("{name} Key {}: {key}", index + 1)));
     }
     let root = answer.get("root_token").and_then(Value::as_str).unwrap_or_default();
@@ -152,13 +165,20 @@ fn narrated(answer: &Value, split: &Split) -> String {
              they cannot decrypt anything if the key service's key is lost."
         ));
     }
+    if !break_glass.is_empty() {
+        lines.push(
+            "\nThe break-glass shares open the vault without the key service (`vault operator unseal -break-glass`).\n\
+             Who has enough of them and the storage has everything: keep them apart, and off this machine."
+                .to_owned(),
+        );
+    }
     lines.join("\n")
 }
 
 fn for_machines(answer: &Value, split: &Split) -> Value {
     let hex = texts(answer, "keys");
     let stored = hex.is_empty();
-    json!({
+    let mut machine = json!({
         "unseal_keys_b64": texts(answer, "keys_base64"),
         "unseal_keys_hex": hex,
         "unseal_shares": if stored { 1 } else { split.shares },
@@ -168,7 +188,13 @@ fn for_machines(answer: &Value, split: &Split) -> Value {
         "recovery_keys_shares": split.recovery_shares,
         "recovery_keys_threshold": split.recovery_threshold,
         "root_token": answer.get("root_token").and_then(Value::as_str).unwrap_or_default(),
-    })
+    });
+    let break_glass = texts(answer, "break_glass_keys_base64");
+    if let (Some(machine), false) = (machine.as_object_mut(), break_glass.is_empty()) {
+        machine.insert("break_glass_keys_b64".to_owned(), break_glass.into());
+        machine.insert("break_glass_keys_hex".to_owned(), texts(answer, "break_glass_keys").into());
+    }
+    machine
 }
 
 #[cfg(test)]

@@ -17,6 +17,12 @@ use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
 
+/// Whether a whole path is that of a ceremony: logged, though it needs no token.
+pub fn is_ceremony(path: &str) -> bool {
+    let below = ["sys/rekey/", "sys/rekey-recovery-key/", "sys/generate-root/", "sys/decode-token"];
+    below.iter().any(|prefix| path.starts_with(prefix)) && !path.ends_with("backup")
+}
+
 /// Answers a path below `sys/`; `None` where it is none of these.
 pub(super) async fn answer(
     core: &Arc<Core>,
