@@ -81,7 +81,9 @@ impl Client {
         let mut answer = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(Error::Unavailable { detail: "the answer is too long: it is not a vault's".into() });
+                return Err(Error::Unavailable {
+                    detail: "the answer is too long: it is not a vault's".into(),
+                });
             }
             answer.extend_from_slice(&chunk);
         }

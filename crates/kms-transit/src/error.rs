@@ -8,7 +8,9 @@ pub(crate) fn map(status: u16, messages: &[String], operation: &str, path: &str,
     let has = |text: &str| said.contains(text);
     match status {
         403 if has("permission denied") && has("1 error occurred") => Error::AccessDenied {
-            permission: format!("update on {path} (policy: path \"{path}\" {{ capabilities = [\"update\"] }})"),
+            permission: format!(
+                "update on {path} (policy: path \"{path}\" {{ capabilities = [\"update\"] }})"
+            ),
             key,
             detail,
         },

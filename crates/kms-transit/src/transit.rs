@@ -118,12 +118,7 @@ impl Kms for Transit {
     /// Encrypts something: reading the key would need another permission.
     async fn describe(&self) -> Result<KeyInfo, Error> {
         let made = self.encrypt(&SecretBytes::copy_of(b"describe"), &Context::new()).await?;
-        Ok(KeyInfo {
-            key_id: made.key_id,
-            state: "Enabled".into(),
-            usable: true,
-            description: String::new(),
-        })
+        Ok(KeyInfo { key_id: made.key_id, state: "Enabled".into(), usable: true, description: String::new() })
     }
 }
 

@@ -23,8 +23,8 @@ use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
 
-pub use config::load_ui_headers;
 pub use ceremonies::is_ceremony;
+pub use config::load_ui_headers;
 pub use help::HELP;
 pub use lifecycle::rfc3339;
 
