@@ -25,6 +25,7 @@ pub mod ha;
 pub mod hcl;
 pub mod help;
 pub mod http;
+mod password;
 pub mod policy;
 pub mod request;
 pub mod response;

@@ -10,10 +10,12 @@ mod host;
 mod keys;
 mod lifecycle;
 mod mounts;
+mod password_policies;
 mod plugins;
 mod policies;
 mod raw;
 mod remount;
+mod tools;
 
 use std::sync::Arc;
 
@@ -73,6 +75,7 @@ pub async fn answer(
         "policy" => policies::answer(unsealed, request, rest, policies::Form::Legacy).await,
         "policies" => match rest.split_once('/').unwrap_or((rest, "")) {
             ("acl", name) => policies::answer(unsealed, request, name, policies::Form::Acl).await,
+            ("password", path) => password_policies::answer(unsealed, request, path, core.random()).await,
             _ => Err(Error::UnsupportedPath),
         },
         "capabilities" | "capabilities-self" | "capabilities-accessor" if rest.is_empty() => {
@@ -92,6 +95,7 @@ pub async fn answer(
             diagnostics::internal(unsealed, request, rest).await
         }
         "host-info" | "in-flight-req" if rest.is_empty() => Err(Error::UnsupportedOperation),
+        "tools" => tools::answer(request, rest, core.random()),
         "remount" => remount::answer(core, unsealed, request, rest),
         "internal" => access::internal(unsealed, request, rest).await,
         "audit" => audit::devices(unsealed, request, rest).await,

@@ -19,6 +19,7 @@ use self::key::{Key, Settings};
 use self::key_store::KeyStore;
 use super::{Engine, EngineContext, tools};
 use crate::core::View;
+use crate::help::Help;
 use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
@@ -31,6 +32,7 @@ mod crypt;
 mod describe;
 mod export;
 mod fault;
+mod help;
 mod import;
 mod key;
 mod key_store;
@@ -192,6 +194,10 @@ impl Engine for Transit {
             }
             _ => Ok(None),
         }
+    }
+
+    fn help(&self) -> Help {
+        help::HELP
     }
 
     async fn tick(&self, now: i64) -> Result<()> {

@@ -45,6 +45,9 @@ pub const HELP: Help = Help {
         PathHelp::new("plugins/reload/backend", &[Update], "Reload mounted plugin backends.").takes(&[text("plugin", "The name of the plugin to reload, as registered in the plugin catalog."), texts("mounts", "The mount paths of the plugin backends to reload.")]),
         PathHelp::new("policies/acl", &[List], "List the configured access control policies."),
         PathHelp::new("policies/acl/{name}", &[Read, Update, Delete], "Read, Modify, or Delete an access control policy.").takes(&[text("policy", "The rules of the policy.")]),
+        PathHelp::new("policies/password", &[List], "Lists the names of the password policies."),
+        PathHelp::new("policies/password/{name}/generate", &[Read], "Makes a password that follows a policy."),
+        PathHelp::new("policies/password/{name}", &[Read, Update, Delete], "Shows, stores or deletes a password policy.").takes(&[text("policy", "The length and the character sets of passwords, in HCL or JSON.")]),
         PathHelp::new("policy", &[Read, List], "List the configured access control policies."),
         PathHelp::new("policy/{name}", &[Read, Update, Delete], "Read, Modify, or Delete an access control policy.").takes(&[text("policy", "The rules of the policy."), text("rules", "The same, by its older name.")]),
         PathHelp::new("remount", &[Update], "Move the mount point of an already-mounted backend, within or across namespaces").takes(&[text("from", "The previous mount point."), text("to", "The new mount point.")]).sudo(),
@@ -54,12 +57,25 @@ pub const HELP: Help = Help {
         PathHelp::new("seal", &[Update], "Seals the Vault.").sudo(),
         PathHelp::new("seal-status", &[Read], "Returns the seal status of the Vault.").public(),
         PathHelp::new("step-down", &[Update], "This endpoint forces the node to give up active status.").sudo(),
+        PathHelp::new("tools/hash", &[Update], "Makes a digest.").takes(HASH),
+        PathHelp::new("tools/hash/{urlalgorithm}", &[Update], "Makes a digest.").takes(HASH),
+        PathHelp::new("tools/random", &[Update], "Makes random bytes.").takes(RANDOM),
+        PathHelp::new("tools/random/{source}", &[Update], "Makes random bytes.").takes(RANDOM),
+        PathHelp::new("tools/random/{source}/{urlbytes}", &[Update], "Makes random bytes.").takes(RANDOM),
         PathHelp::new("unseal", &[Update], "Unseals the Vault.").takes(&[text("key", "Specifies a single unseal key share. This is required unless reset is true."), flag("reset", "Specifies if previously-provided unseal keys are discarded and the unseal process is reset."), flag("migrate", "Whether the seal is to be migrated.")]).public(),
         PathHelp::new("version-history", &[List], "List historical version changes sorted by installation time in ascending order."),
     ],
 };
 
 const PATHS: Field = texts("paths", "Paths on which capabilities are being queried.");
+
+const HASH: &[Field] = &[
+    text("input", "The data in base64."),
+    text("algorithm", "The digest: sha2-224, -256, -384, -512 or sha3-224, -256, -384, -512."),
+    text("format", "hex or base64."),
+];
+
+const RANDOM: &[Field] = &[int("bytes", "How many; 32 without it."), text("format", "base64 or hex.")];
 
 const INIT: &[Field] = &[
     int("secret_shares", "Specifies the number of shares to split the unseal key into."),
