@@ -8,6 +8,7 @@ pub mod barrier;
 mod break_glass;
 mod ceremony;
 pub mod cors;
+mod due;
 mod handle;
 mod help;
 pub mod identity;
@@ -16,11 +17,15 @@ mod init;
 pub mod keyring;
 mod keys;
 mod lease;
+pub mod lease_store;
+mod lease_tidy;
+mod leasing;
 mod login;
 pub mod mount;
 pub mod path_store;
 mod policy_store;
 mod remount;
+mod revocation;
 mod rotation;
 pub mod seal;
 mod standing;
@@ -28,9 +33,11 @@ mod standing;
 mod tests;
 pub mod token;
 pub mod token_store;
+pub mod ttl;
 mod unsealing;
 mod version_history;
 mod view;
+mod wrapping;
 
 pub use barrier::{Barrier, Batch, Entry};
 pub use break_glass::BreakGlassStatus;
@@ -44,6 +51,7 @@ pub use lease::LeaseEntry;
 pub use path_store::{PathStore, entry_table};
 pub use policy_store::PolicyStore;
 pub use remount::{Migration, Migrations};
+pub use revocation::OnFailure;
 pub use rotation::RotationConfig;
 pub use standing::{Exclusive, Standing, Visit};
 pub use token::TokenEntry;
@@ -58,6 +66,7 @@ use trustkeep_chassis::clock::SharedClock;
 use trustkeep_crypto::{Random, random};
 use trustkeep_store::{Hold, SharedStore};
 
+use self::lease_store::LeaseStore;
 use self::mount::{MountTable, Mounts};
 use self::seal::{SealConfig, Seals};
 use self::token_store::TokenStore;
@@ -126,6 +135,8 @@ pub struct Unsealed {
     pub barrier: Arc<Barrier>,
     /// Tokens.
     pub tokens: TokenStore,
+    /// Leases.
+    pub leases: LeaseStore,
     /// Policies.
     pub policies: PolicyStore,
     /// Audit devices.
@@ -145,6 +156,7 @@ pub struct Unsealed {
     requests: standing::Requests,
     mounts: RwLock<Arc<Mounts>>,
     changing_mounts: tokio::sync::Mutex<()>,
+    expiring: tokio::sync::Mutex<()>,
 }
 
 /// The cluster's name and id, made at initialisation.
@@ -286,7 +298,7 @@ impl Core {
         tracing::info!("vault is sealed");
     }
 
-    /// Revokes the tokens that have ended; returns how many. Does nothing while sealed.
+    /// Revokes the tokens and leases that have ended; returns how many. Does nothing while sealed.
     ///
     /// # Errors
     /// The store's.
@@ -294,7 +306,8 @@ impl Core {
         let Ok(unsealed) = self.unsealed() else { return Ok(0) };
         let now = self.now() / NANOS;
         unsealed.tick(now).await;
-        unsealed.tokens.sweep(now).await
+        let tokens = unsealed.tokens.sweep(now).await?;
+        Ok(tokens + unsealed.expire_leases(now).await?)
     }
 
     /// Takes the keyring: a single node is active then, one of several stands by and is once it is its turn.
@@ -323,10 +336,12 @@ impl Core {
         let identity = mounts.get("identity/").map(|mount| mount.entry.storage_prefix());
         let identity = identity.ok_or_else(|| Error::internal("the identity store's mount is missing"))?;
         let identity = View::new(barrier.clone(), &identity);
+        let lease_store = LeaseStore::new(View::new(barrier.clone(), lease_store::LEASES));
         let cluster = View::new(barrier.clone(), "").get_json(CLUSTER).await?;
         let config = View::new(barrier.clone(), SYSTEM_CONFIG);
         Ok(Unsealed {
-            tokens: TokenStore::load(&barrier, cubbyhole, self.random.clone()).await?,
+            tokens: TokenStore::load(&barrier, cubbyhole, lease_store.clone(), self.random.clone()).await?,
+            leases: lease_store,
             policies: PolicyStore::new(View::new(barrier.clone(), POLICIES)),
             audit: audit::Audit::load(&barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
             identity: identity::IdentityStore::load(identity, self.random.clone()).await?,
@@ -341,6 +356,7 @@ impl Core {
             clock: self.clock.clone(),
             mounts: RwLock::new(Arc::new(mounts)),
             changing_mounts: tokio::sync::Mutex::new(()),
+            expiring: tokio::sync::Mutex::new(()),
         })
     }
 }

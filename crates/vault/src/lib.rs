@@ -19,6 +19,7 @@
 pub mod auth;
 pub mod cidr;
 pub mod core;
+mod duration;
 pub mod engines;
 mod error;
 pub mod ha;

@@ -22,6 +22,7 @@ pub use template::{Attribute, Selector};
 
 use pattern::Pattern;
 use permissions::Permissions;
+pub(crate) use permissions::glob_matches;
 use template::Template;
 
 /// Why a policy's text is refused. Shown to the client that wrote it.

@@ -1,5 +1,7 @@
 //! What a request is answered with, free of HTTP.
 
+mod envelope;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

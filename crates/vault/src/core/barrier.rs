@@ -227,6 +227,25 @@ impl Barrier {
         self.paths.list(folder, after, limit).await
     }
 
+    /// A text of the vault's own that leaves it encrypted; only [`Barrier::decrypt`] with the same `context` opens it,
+    /// also after rotations.
+    ///
+    /// # Errors
+    /// 503 while sealed.
+    pub fn encrypt(&self, context: &str, value: &[u8]) -> Result<Vec<u8>> {
+        let keyring = self.keyring()?;
+        self.encryptions.fetch_add(1, Ordering::Relaxed);
+        close(&keyring, keyring.active_cipher()?, self.random.as_ref(), context, value)
+    }
+
+    /// What [`Barrier::encrypt`] closed.
+    ///
+    /// # Errors
+    /// 503 while sealed, 500 where it does not open.
+    pub fn decrypt(&self, context: &str, sealed: &[u8]) -> Result<SecretBytes> {
+        open(self.keyring()?.as_ref(), context, sealed)
+    }
+
     /// Carries out a batch.
     ///
     /// # Errors
@@ -236,6 +255,20 @@ impl Barrier {
         self.encryptions.fetch_add(batch.puts.len() as u64, Ordering::Relaxed);
         self.paths.commit(batch.close(&keyring, self.random.as_ref())?).await
     }
+}
+
+fn close(
+    keyring: &Keyring,
+    cipher: &aead::Aead,
+    random: &dyn Random,
+    context: &str,
+    value: &[u8],
+) -> Result<Vec<u8>> {
+    let mut sealed = Vec::with_capacity(PREFIX + aead::OVERHEAD + value.len());
+    sealed.extend_from_slice(&keyring.active_term().to_be_bytes());
+    sealed.push(VERSION);
+    cipher.seal_append(random, context.as_bytes(), value, &mut sealed).map_err(Error::internal)?;
+    Ok(sealed)
 }
 
 fn open(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<SecretBytes> {
@@ -311,12 +344,7 @@ impl Batch {
     pub fn close(self, keyring: &Keyring, random: &dyn Random) -> Result<PathBatch> {
         let cipher = keyring.active_cipher()?;
         let close = |(path, value): (String, SecretBytes)| {
-            let mut sealed = Vec::with_capacity(PREFIX + aead::OVERHEAD + value.len());
-            sealed.extend_from_slice(&keyring.active_term().to_be_bytes());
-            sealed.push(VERSION);
-            cipher
-                .seal_append(random, path.as_bytes(), value.expose(), &mut sealed)
-                .map_err(Error::internal)?;
+            let sealed = close(keyring, cipher, random, &path, value.expose())?;
             Ok((path, Bytes::from(sealed)))
         };
         let puts = self.puts.into_iter().map(close).collect::<Result<_>>()?;

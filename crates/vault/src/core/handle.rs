@@ -1,6 +1,7 @@
-//! One request: token, policy, engine.
+//! One request: token, policy, engine, and what the engine asks for: tokens, leases, wrapping.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::audit::{Caller, Trail};
 use super::mount::Mount;
@@ -40,9 +41,12 @@ impl Core {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
             return self.help(&unsealed, &request).await;
         }
+        if let Err(error) = unsealed.check_wrapping_token(&mut request).await {
+            return Err(trail.refuse(&unsealed.audit, None, &request, Caller::Unknown, error).await);
+        }
         let routed = mounts.route(&request.path);
         if let Some((mount, path)) = routed
-            && mount.engine.as_ref().is_some_and(|engine| engine.is_public(path))
+            && is_public(mount, path)
             && !mount.is_moving
         {
             let (mount, path) = (mount.clone(), path.to_owned());
@@ -69,20 +73,22 @@ impl Core {
         let full_path = request.path.clone();
         request.token = Some(token.clone());
         let request = narrow(request, &mount, path);
-        let request = with_create_or_update(&mount, acl.is_root() && !audit.is_on(), request).await?;
+        let nobody_asks = acl.is_root() && !audit.is_on();
+        let request = with_create_or_update(&unsealed, &mount, nobody_asks, request).await?;
         let verdict = authorize(&mount, &acl, &full_path, &request);
         let caller = caller(&token, &acl, &request, &full_path, verdict.is_ok());
         trail.begin(audit, Some(&mount), &request, caller, verdict.as_ref().err()).await?;
         verdict?;
-        let last_use = token.num_uses == -1;
+        let (last_use, now) = (token.num_uses == -1, request.now / NANOS);
         let answer = self.dispatch(&unsealed, &mount, request).await;
         if last_use {
-            unsealed.tokens.revoke_tree(&token.hash).await?;
+            unsealed.tokens.revoke_tree(&token.hash, now).await?;
         }
         answer
     }
 
-    /// Lets the mount's engine answer, and gives what it asks for: a token for a login.
+    /// Lets the mount's engine answer, and gives what it asks for: a token for a login, a lease for a secret. Then the
+    /// answer is wrapped, where the request asks for that.
     async fn dispatch(
         self: &Arc<Self>,
         unsealed: &Arc<Unsealed>,
@@ -100,7 +106,8 @@ impl Core {
             let path = format!("{}{}", request.mount_point, request.path);
             response = self.log_in(unsealed, mount, path, &request, (response, *login)).await?;
         }
-        Ok(Some(response))
+        let response = self.lease(unsealed, mount, &request, response).await?;
+        self.wrap(unsealed, mount, &request, response).await.map(Some)
     }
 }
 
@@ -124,6 +131,15 @@ impl Unsealed {
     }
 }
 
+/// Whether a path takes requests without a token.
+fn is_public(mount: &Mount, path: &str) -> bool {
+    match (&mount.engine, mount.entry.kind.as_str()) {
+        (Some(engine), _) => engine.is_public(path),
+        (None, "system") => system::is_public(path),
+        (None, _) => false,
+    }
+}
+
 /// The request as the mount's engine sees it.
 fn narrow(mut request: Request, mount: &Mount, path: String) -> Request {
     request.mount_point = mount.entry.full_path();
@@ -132,19 +148,28 @@ fn narrow(mut request: Request, mount: &Mount, path: String) -> Request {
 }
 
 /// A write becomes a create where the engine says that nothing is there; only the policy and the audit ask for it.
-async fn with_create_or_update(mount: &Mount, nobody_asks: bool, mut request: Request) -> Result<Request> {
-    if request.operation == Operation::Update
-        && !nobody_asks
-        && let Some(engine) = &mount.engine
-        && engine.exists(&request).await? == Some(false)
-    {
-        request.operation = Operation::Create;
+async fn with_create_or_update(
+    unsealed: &Unsealed,
+    mount: &Mount,
+    nobody_asks: bool,
+    mut request: Request,
+) -> Result<Request> {
+    if request.operation == Operation::Update && !nobody_asks {
+        let exists = match (&mount.engine, mount.entry.kind.as_str()) {
+            (Some(engine), _) => engine.exists(&request).await?,
+            (None, "system" | "identity") => None,
+            (None, _) => auth::token::exists(unsealed, &request.path).await?,
+        };
+        if exists == Some(false) {
+            request.operation = Operation::Create;
+        }
     }
     Ok(request)
 }
 
 fn authorize(mount: &Mount, acl: &Acl, full_path: &str, request: &Request) -> Result<()> {
-    let verdict = acl.allow(request.operation, full_path, Some(&request.data));
+    let wrap_ttl = request.wrap_ttl.and_then(|ttl| u64::try_from(ttl).ok()).map(Duration::from_secs);
+    let verdict = acl.allow_wrapped(request.operation, full_path, Some(&request.data), wrap_ttl);
     if !verdict.allowed {
         return Err(Error::PermissionDenied);
     }

@@ -2,8 +2,9 @@
 
 use super::mount::{Mount, MountEntry};
 use super::token::TokenEntry;
+use super::ttl::Wanted;
 use super::{Core, NANOS, Unsealed};
-use crate::auth::Login;
+use crate::auth::{Login, TokenKind};
 use crate::request::Request;
 use crate::response::Response;
 use crate::{Error, Result, cidr};
@@ -32,7 +33,15 @@ impl Core {
             }
             None => String::new(),
         };
-        let (ttl, warning) = self.login_ttl(&mount.entry, &login);
+        let batch = is_batch(&mount.entry, &login)?;
+        let wanted = Wanted {
+            ttl: login.token.ttl,
+            period: login.token.period,
+            max_ttl: login.token.max_ttl,
+            explicit_max_ttl: login.token.explicit_max_ttl,
+            ..Wanted::default()
+        };
+        let (ttl, warning) = self.bounds(&mount.entry).ttl(wanted, now, now)?;
         response.warnings.extend(warning);
         let metadata = (!login.metadata.is_empty()).then_some(login.metadata);
         let entry = TokenEntry {
@@ -45,8 +54,9 @@ impl Core {
             expire_time: now + ttl,
             explicit_max_ttl: login.token.explicit_max_ttl,
             period: login.token.period,
-            renewable: true,
+            renewable: !batch,
             bound_cidrs: login.token.bound_cidrs,
+            batch,
             internal: login.internal,
             entity_id,
             ..TokenEntry::root(now)
@@ -57,25 +67,25 @@ impl Core {
         response.auth = Some(auth);
         Ok(response)
     }
+}
 
-    /// Seconds that a login's token lives, with a warning where it asked for more than it may have.
-    pub(super) fn login_ttl(&self, mount: &MountEntry, login: &Login) -> (i64, Option<String>) {
-        let settings = self.settings();
-        let or = |value: i64, otherwise: i64| if value > 0 { value } else { otherwise };
-        let bounds = [login.token.max_ttl, login.token.explicit_max_ttl];
-        let mount_max = or(mount.config.max_lease_ttl, settings.max_lease_ttl);
-        let max = bounds.into_iter().filter(|bound| *bound > 0).fold(mount_max, i64::min);
-        let wanted = or(
-            login.token.period,
-            or(login.token.ttl, or(mount.config.default_lease_ttl, settings.default_lease_ttl)),
-        );
-        let asked = login.token.period > 0 || login.token.ttl > 0;
-        let warning = (asked && wanted > max).then(|| {
-            format!(
-                "TTL of \"{wanted}s\" exceeded the effective max_ttl of \"{max}s\"; TTL value is capped accordingly"
-            )
-        });
-        (wanted.min(max), warning)
+/// Whether the login gives a batch token, as the mount and the role say together
+/// (`hashicorp/vault: vault/request_handling.go`).
+fn is_batch(mount: &MountEntry, login: &Login) -> Result<bool> {
+    let batch = match (TokenKind::parse(&mount.config.token_type)?, login.token.kind) {
+        (TokenKind::Service, _) => false,
+        (TokenKind::Batch, _) => true,
+        (_, kind @ (TokenKind::Batch | TokenKind::Service)) => kind == TokenKind::Batch,
+        (of_mount, kind) => of_mount == TokenKind::DefaultBatch || kind == TokenKind::DefaultBatch,
+    };
+    let limited = [
+        ("num_uses", login.token.num_uses),
+        ("period", login.token.period),
+        ("explicit_max_ttl", login.token.explicit_max_ttl),
+    ];
+    match limited.into_iter().find(|(_, value)| *value != 0) {
+        Some((field, _)) if batch => Err(Error::invalid(format!("batch tokens cannot have {field:?} set"))),
+        _ => Ok(batch),
     }
 }
 

@@ -134,7 +134,7 @@ impl PathStore {
         let folder = |path: &String| split(path).0.map(str::to_owned);
         // A folder that something was put into is not empty: there is no need to look.
         let filled: BTreeSet<String> = batch.puts.iter().filter_map(|(path, _)| folder(path)).collect();
-        let mut touched: Vec<String> = batch.deletes.iter().filter_map(folder).collect();
+        let mut touched: BTreeSet<String> = batch.deletes.iter().filter_map(folder).collect();
         touched.retain(|folder| !filled.contains(folder));
         let version = self.write(batch).await?;
         self.prune(touched).await;
@@ -228,7 +228,7 @@ impl PathStore {
 
     /// Removes the markers of folders that are empty now, upwards. A failure leaves an empty folder in a
     /// listing until the next deletion there, so it is logged and not returned.
-    async fn prune(&self, folders: Vec<String>) {
+    async fn prune(&self, folders: BTreeSet<String>) {
         for folder in folders {
             let mut folder = folder.as_str();
             loop {

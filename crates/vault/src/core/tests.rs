@@ -3,6 +3,8 @@
 mod audit;
 mod seals;
 mod system;
+mod tokens;
+mod wrapping;
 
 use std::sync::Arc;
 use std::time::Duration;

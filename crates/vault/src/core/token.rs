@@ -46,6 +46,9 @@ pub struct TokenEntry {
     pub bound_cidrs: Vec<String>,
     /// The entity behind it; empty without one.
     pub entity_id: String,
+    /// Whether it is a batch token: it carries itself, is stored nowhere and so has neither hash nor accessor.
+    #[serde(default)]
+    pub batch: bool,
     /// What the auth method that made it needs at its renewal. Empty for tokens made by tokens.
     #[serde(default)]
     pub internal: serde_json::Map<String, serde_json::Value>,
@@ -73,6 +76,7 @@ impl TokenEntry {
             role: String::new(),
             bound_cidrs: Vec::new(),
             entity_id: String::new(),
+            batch: false,
             internal: serde_json::Map::new(),
         }
     }
@@ -80,6 +84,16 @@ impl TokenEntry {
     /// Whether it carries the root policy.
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(|policy| policy == "root")
+    }
+
+    /// Whether it stands for a wrapped response and for nothing else.
+    pub fn is_wrapping(&self) -> bool {
+        matches!(self.policies.as_slice(), [only] if only == crate::policy::RESPONSE_WRAPPING)
+    }
+
+    /// `service` or `batch`.
+    pub fn kind(&self) -> &'static str {
+        if self.batch { "batch" } else { "service" }
     }
 
     /// The envelope's `auth` for this token; `id` is the token itself, empty where it is not to be told.
@@ -94,7 +108,7 @@ impl TokenEntry {
             lease_duration: self.remaining(now),
             renewable: self.renewable,
             entity_id: self.entity_id.clone(),
-            token_type: "service".into(),
+            token_type: self.kind().into(),
             orphan: self.parent.is_empty(),
             mfa_requirement: None,
             num_uses: self.num_uses.max(0),

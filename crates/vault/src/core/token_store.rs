@@ -1,8 +1,11 @@
 //! The token store: making, finding, renewing and revoking tokens.
 //!
 //! A token is stored under the HMAC of its id, so that reading the storage gives no usable token away. Beside
-//! the entry stand its accessor, its place below its parent, and its place in the expiry index: folders of
-//! 16 seconds each, so that the sweeper reads what is due and never all there is.
+//! the entry stand its accessor, its place below its parent, its place among the leases, and its place in the
+//! expiry index. Batch tokens are the exception: they carry themselves.
+
+mod batch;
+mod tidy;
 
 use std::sync::Arc;
 
@@ -12,6 +15,8 @@ use trustkeep_crypto::{Random, hmac, random};
 use trustkeep_store::Error as StoreError;
 
 use super::barrier::{Barrier, Batch};
+use super::due::DueIndex;
+use super::lease_store::LeaseStore;
 use super::token::TokenEntry;
 use super::view::View;
 use crate::engines::cubbyhole;
@@ -19,7 +24,10 @@ use crate::{Error, Result};
 
 /// Tokens of an unsealed vault.
 pub struct TokenStore {
+    barrier: Arc<Barrier>,
     view: View,
+    expiry: DueIndex,
+    leases: LeaseStore,
     cubbyhole: View,
     salt: hmac::Key,
     random: Arc<dyn Random>,
@@ -35,16 +43,23 @@ struct AccessorEntry {
 
 impl TokenStore {
     /// The token store of an unsealed barrier; `cubbyhole` is where the tokens' own secrets stand, which go
-    /// with them.
+    /// with them as their `leases` do.
     ///
     /// # Errors
     /// 500 where the salt is missing, and the store's.
-    pub async fn load(barrier: &Arc<Barrier>, cubbyhole: View, random: Arc<dyn Random>) -> Result<Self> {
+    pub async fn load(
+        barrier: &Arc<Barrier>,
+        cubbyhole: View,
+        leases: LeaseStore,
+        random: Arc<dyn Random>,
+    ) -> Result<Self> {
         let view = View::new(barrier.clone(), TOKENS);
         let salt =
             view.get(SALT).await?.ok_or_else(|| Error::internal("the token store's salt is missing"))?;
         let salt = hmac::Key::new(hmac::Algorithm::Sha256, salt.value.expose());
-        Ok(TokenStore { view, cubbyhole, salt, random, cache: Cache::new(TOKENS_CACHED) })
+        let expiry = DueIndex::new(view.clone(), "expire");
+        let (barrier, cache) = (barrier.clone(), Cache::new(TOKENS_CACHED));
+        Ok(TokenStore { barrier, view, expiry, leases, cubbyhole, salt, random, cache })
     }
 
     /// The root token of a new vault, with what is to be stored of it.
@@ -61,16 +76,29 @@ impl TokenStore {
         Ok((id, batch.below(TOKENS)))
     }
 
+    /// Where token roles stand.
+    pub fn roles(&self) -> View {
+        self.view.below("roles/")
+    }
+
+    /// Where the tokens' own secrets stand, in a folder each.
+    pub fn cubbyhole(&self) -> &View {
+        &self.cubbyhole
+    }
+
     /// What a token is stored under.
     pub fn hash(&self, id: &str) -> String {
         hash(&self.salt, id)
     }
 
-    /// The entry of a token that has not ended at `now` (unix seconds).
+    /// The entry of a token that has not ended at `now` (unix seconds) and has a use left.
     ///
     /// # Errors
     /// 503 while sealed, and the store's.
     pub async fn find(&self, id: &str, now: i64) -> Result<Option<Arc<TokenEntry>>> {
+        if let Some(sealed) = id.strip_prefix(batch::PREFIX) {
+            return self.open_batch(sealed, now).await;
+        }
         if !is_well_formed(id) {
             return Ok(None);
         }
@@ -82,7 +110,15 @@ impl TokenStore {
     /// # Errors
     /// The same.
     pub async fn find_hash(&self, hash: &str, now: i64) -> Result<Option<Arc<TokenEntry>>> {
-        Ok(self.load_entry(hash).await?.filter(|entry| !entry.is_expired(now)))
+        Ok(self.load_entry(hash).await?.filter(|entry| !entry.is_expired(now) && entry.num_uses >= 0))
+    }
+
+    /// Whether a token with that hash is stored, ended or not.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn is_stored(&self, hash: &str) -> Result<bool> {
+        Ok(self.load_entry(hash).await?.is_some())
     }
 
     /// The same by accessor.
@@ -123,30 +159,43 @@ impl TokenStore {
         Ok(accessors)
     }
 
-    /// Stores a new token and returns it. `entry.hash` and `entry.accessor` are filled in here; `id` is an
-    /// operator's own choice or `None`. The parent, where there is one, must still stand when it is stored.
+    /// Makes a token and returns it. `entry.hash` and `entry.accessor` are filled in here; `id` is an operator's own
+    /// choice or `None`. The parent, where there is one, must still stand when it is stored.
     ///
     /// # Errors
-    /// 400 where `id` is taken or the parent is gone, 503 while sealed, and the store's.
-    pub async fn create(
+    /// 400 where `id` is taken, the parent is gone, or a batch token would be too long; 503 while sealed, and the
+    /// store's.
+    pub async fn create(&self, id: Option<String>, entry: TokenEntry) -> Result<(String, Arc<TokenEntry>)> {
+        if entry.batch {
+            return self.seal_batch(entry);
+        }
+        self.create_with(id, entry, |_| Ok(Batch::new())).await
+    }
+
+    /// The same for a stored token, with what comes into its cubbyhole in the same commit.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn create_with(
         &self,
         id: Option<String>,
         mut entry: TokenEntry,
+        cubbyhole: impl Fn(&TokenEntry) -> Result<Batch>,
     ) -> Result<(String, Arc<TokenEntry>)> {
         let (fresh, accessor) = new_id_and_accessor(self.random.as_ref());
         let id = id.unwrap_or(fresh);
         entry.hash = self.hash(&id);
         entry.accessor = accessor;
         for _ in 0..RETRIES {
-            let mut batch = creation(&self.salt, &entry)?;
+            let mut batch = self.with_expiry(creation(&self.salt, &entry)?, &entry, true);
             if !entry.parent.is_empty() {
-                let path = format!("id/{}", entry.parent);
-                let parent = self.view.get_json::<TokenEntry>(&path).await?;
-                let standing = parent.filter(|(parent, _)| !parent.is_expired(entry.creation_time));
                 let gone = || Error::invalid("parent token lookup failed: no parent found");
-                batch = batch.expect(path, Some(standing.ok_or_else(gone)?.1));
+                let standing = self.standing(&entry.parent, entry.creation_time).await?;
+                batch = batch.and(standing.ok_or_else(gone)?);
             }
-            match self.view.commit(with_expiry(batch, &entry, true)).await {
+            let own = cubbyhole::folder(&self.cubbyhole, &entry.hash)?.absolute(cubbyhole(&entry)?);
+            let batch = self.view.absolute(batch).and(self.leases.token_creation(&entry)).and(own);
+            match self.view.commit_absolute(batch).await {
                 Ok(_) => {
                     let entry = Arc::new(entry);
                     return Ok((id, entry));
@@ -157,6 +206,30 @@ impl TokenStore {
                     }
                 }
                 Err(error) => return Err(error),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Has a commit fail unless a token still stands; `None` where it is gone already.
+    async fn standing(&self, hash: &str, now: i64) -> Result<Option<Batch>> {
+        let path = format!("id/{hash}");
+        let found = self.view.get_json::<TokenEntry>(&path).await?;
+        let found = found.filter(|(entry, _)| !entry.is_expired(now));
+        Ok(found.map(|(_, version)| Batch::new().expect(path, Some(version))))
+    }
+
+    /// Carries out a batch of absolute paths if the token still stands at `now` (unix seconds) when it is stored.
+    ///
+    /// # Errors
+    /// 403 where it is gone, 503 while sealed, and the store's.
+    pub async fn commit_for(&self, hash: &str, now: i64, batch: impl Fn() -> Result<Batch>) -> Result<()> {
+        for _ in 0..RETRIES {
+            let standing = self.standing(hash, now).await?.ok_or(Error::BadToken)?;
+            let standing = self.view.absolute(standing);
+            match self.view.commit_absolute(batch()?.and(standing)).await {
+                Err(Error::Store(StoreError::Conflict { .. })) => {}
+                other => return other.map(|_| ()),
             }
         }
         Err(contended())
@@ -182,8 +255,8 @@ impl TokenStore {
             }
             let new = change(old.clone())?;
             let mut batch = Batch::new().expect(&path, Some(version)).put_json(&path, &new)?;
-            if expiry_path(&old) != expiry_path(&new) {
-                batch = with_expiry(with_expiry(batch, &old, false), &new, true);
+            if old.expire_time != new.expire_time {
+                batch = self.with_expiry(self.with_expiry(batch, &old, false), &new, true);
             }
             let outcome = self.view.commit(batch).await;
             self.cache.remove(hash);
@@ -218,21 +291,21 @@ impl TokenStore {
         .map_err(|error| if matches!(error, Error::Forbidden(_)) { Error::BadToken } else { error })
     }
 
-    /// Removes a token and all below it.
+    /// Removes a token and all below it; their leases are due at `now` (unix seconds).
     ///
     /// Each is first marked as ended, which refuses it new children and puts it where the sweeper looks; then
     /// it goes, leaves first. So neither a child made meanwhile nor a crash in between leaves one alive.
     ///
     /// # Errors
     /// 503 while sealed, and the store's.
-    pub async fn revoke_tree(&self, hash: &str) -> Result<()> {
+    pub async fn revoke_tree(&self, hash: &str, now: i64) -> Result<()> {
         self.end(hash).await?;
         let mut pending = vec![hash.to_owned()];
         while let Some(hash) = pending.last().cloned() {
             let children = self.view.list_page(&format!("parent/{hash}"), "", REVOKE_BATCH).await?;
             if children.is_empty() {
                 pending.pop();
-                self.remove(&hash).await?;
+                self.remove(&hash, now).await?;
             }
             for child in children {
                 if self.load_entry(&child).await?.is_some() {
@@ -250,7 +323,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// The same.
-    pub async fn revoke_orphan(&self, hash: &str) -> Result<()> {
+    pub async fn revoke_orphan(&self, hash: &str, now: i64) -> Result<()> {
         // Without the mark in the expiry index: a sweep after a crash would take the children along.
         for child in self.view.list(&format!("parent/{hash}")).await? {
             let path = format!("id/{child}");
@@ -273,7 +346,7 @@ impl TokenStore {
                 }
             }
         }
-        self.remove(hash).await
+        self.remove(hash, now).await
     }
 
     /// Revokes every token that ended before `now` (unix seconds), with all below it; returns how many.
@@ -282,26 +355,21 @@ impl TokenStore {
     /// 503 while sealed, and the store's.
     pub async fn sweep(&self, now: i64) -> Result<usize> {
         let mut revoked = 0;
-        for folder in self.view.list("expire").await? {
-            let Some(bucket) = folder.strip_suffix('/') else { continue };
-            if i64::from_str_radix(bucket, 16).is_ok_and(|bucket| bucket > now / BUCKET_SECONDS) {
-                break;
+        loop {
+            let due = self.expiry.due(now, SWEEP_BATCH).await?;
+            if due.is_empty() {
+                return Ok(revoked);
             }
-            for name in self.view.list(&format!("expire/{bucket}")).await? {
-                let Some((end, hash)) = name.split_once('-') else { continue };
-                if i64::from_str_radix(end, 16).is_ok_and(|end| end > now) {
-                    continue;
-                }
-                match self.load_entry(hash).await? {
-                    Some(entry) if entry.is_expired(now) => self.revoke_tree(hash).await?,
+            for due in due {
+                match self.load_entry(&due.key).await? {
+                    Some(entry) if entry.is_expired(now) => self.revoke_tree(&due.key, now).await?,
                     _ => {
-                        self.view.commit(Batch::new().delete(format!("expire/{bucket}/{name}"))).await?;
+                        self.view.commit(Batch::new().delete(due.path)).await?;
                     }
                 }
                 revoked += 1;
             }
         }
-        Ok(revoked)
     }
 
     async fn load_entry(&self, hash: &str) -> Result<Option<Arc<TokenEntry>>> {
@@ -327,8 +395,9 @@ impl TokenStore {
         }
     }
 
-    async fn remove(&self, hash: &str) -> Result<()> {
+    async fn remove(&self, hash: &str, now: i64) -> Result<()> {
         let Some(entry) = self.load_entry(hash).await? else { return Ok(()) };
+        self.leases.end_all_of(hash, now).await?;
         cubbyhole::clear(&self.cubbyhole, hash).await?;
         let mut batch = Batch::new()
             .delete(format!("id/{hash}"))
@@ -336,9 +405,19 @@ impl TokenStore {
         if !entry.parent.is_empty() {
             batch = batch.delete(child_path(&entry));
         }
-        let outcome = self.view.commit(with_expiry(batch, &entry, false)).await;
+        let batch = self.view.absolute(self.with_expiry(batch, &entry, false));
+        let outcome = self.view.commit_absolute(batch.and(self.leases.token_removal(&entry))).await;
         self.cache.remove(hash);
         outcome.map(|_| ())
+    }
+
+    fn with_expiry(&self, batch: Batch, entry: &TokenEntry, add: bool) -> Batch {
+        let path = self.expiry.path(entry.expire_time, &entry.hash);
+        match (entry.expire_time, add) {
+            (0, _) => batch,
+            (_, true) => batch.put(path, Vec::new()),
+            (_, false) => batch.delete(path),
+        }
     }
 }
 
@@ -369,19 +448,6 @@ fn child_path(entry: &TokenEntry) -> String {
     format!("parent/{}/{}", entry.parent, entry.hash)
 }
 
-fn expiry_path(entry: &TokenEntry) -> Option<String> {
-    let end = entry.expire_time;
-    (end != 0).then(|| format!("expire/{:012x}/{end:012x}-{}", end / BUCKET_SECONDS, entry.hash))
-}
-
-fn with_expiry(batch: Batch, entry: &TokenEntry, add: bool) -> Batch {
-    match expiry_path(entry) {
-        Some(path) if add => batch.put(path, Vec::new()),
-        Some(path) => batch.delete(path),
-        None => batch,
-    }
-}
-
 fn bad_token() -> Error {
     Error::Forbidden("bad token".into())
 }
@@ -394,6 +460,6 @@ const TOKENS: &str = "sys/token/";
 const SALT: &str = "salt";
 const TOKENS_CACHED: usize = 32_768;
 const ID_BYTES_MAX: usize = 4096;
-const BUCKET_SECONDS: i64 = 16;
+const SWEEP_BATCH: usize = 256;
 const REVOKE_BATCH: usize = 256;
 const RETRIES: usize = 32;

@@ -71,6 +71,14 @@ impl View {
         self.barrier.commit(batch.below(&self.prefix)).await
     }
 
+    /// Carries out a batch of absolute paths; see [`View::absolute`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn commit_absolute(&self, batch: Batch) -> Result<Version> {
+        self.barrier.commit(batch).await
+    }
+
     /// The batch with absolute paths, to be joined with one of another folder.
     pub fn absolute(&self, batch: Batch) -> Batch {
         batch.below(&self.prefix)

@@ -10,9 +10,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use trustkeep_crypto::{SecretBytes, SecretString};
 
-use super::kv_v2::{body, go_duration};
+use super::kv_v2::body;
 use super::{Engine, EngineContext};
 use crate::core::{Batch, View};
+use crate::duration::go_duration;
 use crate::request::{Operation, Request, parse_seconds};
 use crate::response::Response;
 use crate::{Error, Result};

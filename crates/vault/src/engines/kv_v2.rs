@@ -46,7 +46,6 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::time::go_duration;
 pub(in crate::engines) use self::time::rfc3339;
 pub use self::upgrade::{is_upgraded, upgrade};
 

@@ -8,6 +8,7 @@ mod diagnostics;
 mod help;
 mod host;
 mod keys;
+pub(crate) mod leases;
 mod lifecycle;
 mod mounts;
 mod password_policies;
@@ -16,6 +17,7 @@ mod policies;
 mod raw;
 mod remount;
 mod tools;
+mod wrapping;
 
 use std::sync::Arc;
 
@@ -97,6 +99,11 @@ pub async fn answer(
         "host-info" | "in-flight-req" if rest.is_empty() => Err(Error::UnsupportedOperation),
         "tools" => tools::answer(request, rest, core.random()),
         "remount" => remount::answer(core, unsealed, request, rest),
+        "leases" => leases::answer(core, unsealed, request, rest).await,
+        "renew" | "revoke" | "revoke-prefix" | "revoke-force" => {
+            leases::answer(core, unsealed, request, &request.path).await
+        }
+        "wrapping" => wrapping::answer(unsealed, request, rest).await,
         "internal" => access::internal(unsealed, request, rest).await,
         "audit" => audit::devices(unsealed, request, rest).await,
         "audit-hash" => audit::hash(unsealed, request, rest),
@@ -106,6 +113,11 @@ pub async fn answer(
         "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
         _ => lifecycle::answer(core, request),
     }
+}
+
+/// Whether a path below `sys/` that asks for an open barrier takes requests without a token.
+pub fn is_public(path: &str) -> bool {
+    matches!(path, "wrapping/lookup" | "wrapping/pubkey")
 }
 
 /// Whether a path below `sys/` asks for `sudo` (`hashicorp/vault: vault/logical_system.go`, root paths).

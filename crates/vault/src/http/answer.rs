@@ -4,28 +4,13 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::response::{Auth, Data, Response, WrapInfo};
+use crate::response::Response;
 use crate::settings::{ResponseHeaders, StatusMatch};
 
 /// The body of an answer.
 pub type VaultResponse = Full<Bytes>;
-
-/// Vault's envelope, in its order of keys.
-#[derive(Serialize)]
-struct Envelope<'a> {
-    request_id: &'a str,
-    lease_id: &'a str,
-    renewable: bool,
-    lease_duration: i64,
-    data: Option<&'a Data>,
-    wrap_info: Option<&'a WrapInfo>,
-    warnings: Option<&'a [String]>,
-    auth: Option<&'a Auth>,
-}
 
 /// An answer to a request that succeeded; nothing to say is 204.
 pub(super) fn success(
@@ -39,21 +24,7 @@ pub(super) fn success(
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(raw.content_type));
         return answer;
     }
-    let envelope = Envelope {
-        request_id: id,
-        lease_id: &response.lease_id,
-        renewable: response.renewable,
-        lease_duration: response.lease_duration,
-        data: response.data.as_ref(),
-        wrap_info: response.wrap_info.as_deref(),
-        warnings: (!response.warnings.is_empty()).then_some(&response.warnings),
-        auth: response.auth.as_ref(),
-    };
-    let body = match (&response.data, repeat_at_top) {
-        (Some(Data::Map(data)), true) => repeated(&envelope, data),
-        _ => serde_json::to_vec(&envelope),
-    };
-    match body {
+    match response.to_envelope(id, repeat_at_top) {
         Ok(body) => with_body(response.status.unwrap_or(200), body.into()),
         Err(error) => super::answer::error(&Error::internal(error)),
     }
@@ -135,16 +106,6 @@ pub(super) fn repeats_data_at_top(path: &str) -> bool {
 pub(super) fn common_headers(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-}
-
-fn repeated(envelope: &Envelope<'_>, data: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
-    let mut document = serde_json::to_value(envelope)?;
-    if let Value::Object(document) = &mut document {
-        for (key, value) in data {
-            document.entry(key.clone()).or_insert_with(|| value.clone());
-        }
-    }
-    serde_json::to_vec(&document)
 }
 
 fn with_body(status: u16, body: Bytes) -> HttpResponse<VaultResponse> {

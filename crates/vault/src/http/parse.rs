@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use trustkeep_chassis::http::RequestContext;
 
 use super::answer::{self, VaultResponse};
-use crate::request::{Operation, Request};
+use crate::request::{Operation, Request, parse_seconds};
 use crate::{Error, Result};
 
 /// Answers what is not below `/v1/`, and paths that need tidying first.
@@ -44,7 +44,6 @@ pub(super) fn head(parts: &Parts) -> Result<Request> {
     let mut data = Map::new();
     let operation = operation(parts, &mut data)?;
     let path = normalised(path, operation)?;
-    refuse_wrapping(&parts.headers)?;
     let id = match parts.extensions.get::<RequestContext>() {
         Some(context) => context.id().to_string(),
         None => uuid::Uuid::new_v4().to_string(),
@@ -59,7 +58,7 @@ pub(super) fn head(parts: &Parts) -> Result<Request> {
         token: None,
         client_token: client_token(&parts.headers),
         headers: parts.headers.clone(),
-        wrap_ttl: None,
+        wrap_ttl: wrap_ttl(&parts.headers)?,
         remote: None,
         now: 0,
     })
@@ -189,12 +188,17 @@ fn client_token(headers: &HeaderMap) -> Option<Arc<str>> {
     token.filter(|token| !token.is_empty()).or_else(bearer).filter(|token| !token.is_empty()).map(Arc::from)
 }
 
-/// A secret that was to be wrapped must not go out bare.
-fn refuse_wrapping(headers: &HeaderMap) -> Result<()> {
-    match headers.get("x-vault-wrap-ttl").map(|value| value.to_str().unwrap_or("?").trim().to_owned()) {
-        None => Ok(()),
-        Some(ttl) if ttl.is_empty() || ttl == "0" || ttl == "0s" => Ok(()),
-        Some(_) => Err(Error::invalid("response wrapping is not supported by this version")),
+/// Seconds that the answer is to be kept behind a wrapping token; none and 0 ask for it bare.
+fn wrap_ttl(headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(header) = headers.get("x-vault-wrap-ttl") else { return Ok(None) };
+    let refuse = |why: &str| Err(Error::invalid(format!("error parsing X-Vault-Wrap-TTL header: {why}")));
+    let text = header.to_str().unwrap_or("?").trim();
+    if text.starts_with('-') {
+        return refuse("requested wrap ttl cannot be negative");
+    }
+    match parse_seconds(&Value::String(text.to_owned())) {
+        Some(seconds) => Ok((seconds > 0).then_some(seconds)),
+        None => refuse(&format!("time: invalid duration {text:?}")),
     }
 }
 
@@ -353,9 +357,22 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_to_be_wrapped_does_not_go_out_bare() {
-        let request =
-            http::Request::builder().uri("/v1/a").header("X-Vault-Wrap-TTL", "60").body(()).unwrap();
-        assert_eq!(head(&request.into_parts().0).unwrap_err().status(), 400);
+    fn a_wrapping_time_is_a_duration_that_is_not_negative() {
+        let wrap_ttl = |text: &str| {
+            let request = http::Request::builder().uri("/v1/a").header("X-Vault-Wrap-TTL", text).body(());
+            head(&request.unwrap().into_parts().0).map(|request| request.wrap_ttl)
+        };
+        for (text, seconds) in
+            [("60", Some(60)), ("1h30m", Some(5400)), ("0", None), ("", None), ("0s", None)]
+        {
+            assert_eq!(wrap_ttl(text).unwrap(), seconds, "{text:?}");
+        }
+        for bad in ["-1", "-5m", "soon", "1x", "60 60"] {
+            let error = wrap_ttl(bad).unwrap_err();
+            assert!(
+                error.status() == 400 && error.to_string().contains("X-Vault-Wrap-TTL"),
+                "{bad:?}: {error}"
+            );
+        }
     }
 }

@@ -138,7 +138,7 @@ fn scalar_text(value: &Value) -> Option<String> {
 }
 
 /// `*` at the beginning, at the end or at both stands for any text.
-fn glob_matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob_matches(pattern: &str, text: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(""), _) => true,
         (Some(_), Some(_)) => {

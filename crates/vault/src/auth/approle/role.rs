@@ -12,7 +12,7 @@ use crate::auth::TokenParameters;
 use crate::auth::entry::{RETRIES, contended, is_conflict};
 use crate::auth::legacy::LegacyNames;
 use crate::core::Batch;
-use crate::engines::kv_v2::go_duration;
+use crate::duration::go_duration;
 use crate::request::Request;
 use crate::response::Response;
 use crate::{Error, Result, cidr};

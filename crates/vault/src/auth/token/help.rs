@@ -1,7 +1,7 @@
 //! What the token method says of its paths.
 
 use crate::help::{Field, Help, PathHelp, flag, int, map, seconds, text, texts};
-use crate::request::Operation::{List, Read, Update};
+use crate::request::Operation::{Delete, List, Read, Update};
 
 /// See [`Help`].
 pub const HELP: Help = Help {
@@ -20,6 +20,10 @@ pub const HELP: Help = Help {
         PathHelp::new("revoke-accessor", &[Update], "This endpoint will delete the token associated with the accessor and all of its child tokens.").takes(ACCESSOR),
         PathHelp::new("revoke-orphan", &[Update], "This endpoint will delete the token and orphan its child tokens.").takes(TOKEN).sudo(),
         PathHelp::new("accessors", &[List], "List token accessors, which can then be be used to iterate and discover their properties or revoke them.").sudo(),
+        PathHelp::new("create/{role_name}", &[Update], "This token create path is used to create new tokens adhering to the given role.").takes(CREATE),
+        PathHelp::new("roles", &[List], "This endpoint lists configured roles."),
+        PathHelp::new("roles/{role_name}", &[Read, Update, Delete], "This endpoint allows creating, reading, and deleting roles.").takes(ROLE),
+        PathHelp::new("tidy", &[Update], "This endpoint performs cleanup tasks that can be run if certain error conditions have occurred."),
     ],
 };
 
@@ -40,4 +44,38 @@ const CREATE: &[Field] = &[
     text("display_name", "Name to associate with this token"),
     int("num_uses", "Max number of uses for this token"),
     text("entity_alias", "Name of the entity alias to associate with this token"),
+];
+const ROLE: &[Field] = &[
+    texts(
+        "allowed_policies",
+        "If set, tokens can be created with any subset of the policies in this list, rather than the normal semantics of tokens being a subset of the calling token's policies.",
+    ),
+    texts("allowed_policies_glob", "The same with globs."),
+    texts(
+        "disallowed_policies",
+        "If set, successful token creation via this role will require that no policies in the given list are requested.",
+    ),
+    texts("disallowed_policies_glob", "The same with globs."),
+    texts("allowed_entity_aliases", "String or JSON list of allowed entity aliases."),
+    flag("orphan", "If true, tokens created via this role will be orphan tokens (have no parent)"),
+    flag(
+        "renewable",
+        "Tokens created via this role will be renewable or not according to this value. Defaults to \"true\".",
+    ),
+    text(
+        "path_suffix",
+        "If set, tokens created via this role will contain the given suffix as a part of their path.",
+    ),
+    text("token_type", "The type of token to generate, service or batch"),
+    seconds(
+        "token_period",
+        "If set, tokens created via this role will have no max lifetime; instead, their renewal period will be fixed to this value.",
+    ),
+    seconds("token_explicit_max_ttl", "If set, tokens created via this role carry an explicit maximum TTL."),
+    flag(
+        "token_no_default_policy",
+        "If true, the 'default' policy will not automatically be added to generated tokens",
+    ),
+    texts("token_bound_cidrs", "Blocks of IP addresses which are allowed to use the generated tokens."),
+    int("token_num_uses", "The maximum number of times a token may be used, a value of zero means unlimited"),
 ];

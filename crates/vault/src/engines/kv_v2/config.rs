@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::KvV2;
-use super::time::{go_duration, signed_seconds};
+use super::time::signed_seconds;
 use crate::core::Batch;
+use crate::duration::go_duration;
 use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};

@@ -35,6 +35,15 @@ pub const HELP: Help = Help {
         PathHelp::new("leader", &[Read], "Check the high availability status and current leader of Vault").public(),
         PathHelp::new("loggers", &[Read, Update, Delete], "Modify the log level of all existing loggers.").takes(&[text("level", "Log verbosity level. Supported values (in order of detail) are \"trace\", \"debug\", \"info\", \"warn\", and \"error\".")]),
         PathHelp::new("loggers/{name}", &[Read, Update, Delete], "Modify the log level of a single logger.").takes(&[text("level", "Log verbosity level.")]),
+        PathHelp::new("leases", &[Read], "List leases associated with this Vault cluster").takes(IRREVOCABLE).sudo(),
+        PathHelp::new("leases/count", &[Read], "Count of leases associated with this Vault cluster").takes(IRREVOCABLE),
+        PathHelp::new("leases/lookup", &[Update], "View or list lease metadata.").takes(&[LEASE]),
+        PathHelp::new("leases/lookup/{prefix*}", &[List], "View or list lease metadata.").sudo(),
+        PathHelp::new("leases/renew", &[Update], "Renew a lease on a secret").takes(&[LEASE, seconds("increment", "The desired increment in seconds to the lease")]),
+        PathHelp::new("leases/revoke", &[Update], "Revoke a leased secret immediately").takes(&[LEASE, SYNC]),
+        PathHelp::new("leases/revoke-force/{prefix*}", &[Update], "Revoke all secrets generated in a given prefix, ignoring errors.").sudo(),
+        PathHelp::new("leases/revoke-prefix/{prefix*}", &[Update], "Revoke all secrets generated in a given prefix").takes(&[SYNC]).sudo(),
+        PathHelp::new("leases/tidy", &[Update], "This endpoint performs cleanup tasks that can be run if certain error conditions have occurred."),
         PathHelp::new("metrics", &[Read], "Export the metrics aggregated for telemetry purpose.").takes(&[text("format", "Format to export metrics into. Currently accepts only \"prometheus\".")]),
         PathHelp::new("mounts", &[Read], "List the currently mounted backends."),
         PathHelp::new("mounts/{path}/tune", &[Read, Update], "Tune backend configuration parameters for this mount.").takes(TUNE),
@@ -64,8 +73,19 @@ pub const HELP: Help = Help {
         PathHelp::new("tools/random/{source}/{urlbytes}", &[Update], "Makes random bytes.").takes(RANDOM),
         PathHelp::new("unseal", &[Update], "Unseals the Vault.").takes(&[text("key", "Specifies a single unseal key share. This is required unless reset is true."), flag("reset", "Specifies if previously-provided unseal keys are discarded and the unseal process is reset."), flag("migrate", "Whether the seal is to be migrated.")]).public(),
         PathHelp::new("version-history", &[List], "List historical version changes sorted by installation time in ascending order."),
+        PathHelp::new("wrapping/lookup", &[Read, Update], "Looks up the properties of a response-wrapped token.").takes(WRAPPED).public(),
+        PathHelp::new("wrapping/pubkey", &[Read], "Returns pubkeys used in some wrapping formats.").public(),
+        PathHelp::new("wrapping/rewrap", &[Update], "Rotates a response-wrapped token.").takes(WRAPPED),
+        PathHelp::new("wrapping/unwrap", &[Update], "Unwraps a response-wrapped token.").takes(WRAPPED),
+        PathHelp::new("wrapping/wrap", &[Update], "Response-wraps an arbitrary JSON object."),
     ],
 };
+
+const LEASE: Field = text("lease_id", "The lease identifier to renew. This is included with a lease.");
+const SYNC: Field = flag("sync", "Whether or not to perform the revocation synchronously");
+const IRREVOCABLE: &[Field] =
+    &[text("type", "Type of leases to get counts for (currently only supporting irrevocable).")];
+const WRAPPED: &[Field] = &[text("token", "The wrapping token; the caller's own where none is given.")];
 
 const PATHS: Field = texts("paths", "Paths on which capabilities are being queried.");
 
