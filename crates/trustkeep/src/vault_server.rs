@@ -191,14 +191,6 @@ fn refuse_what_is_not_there(settings: &Settings) -> anyhow::Result<()> {
             "storage \"postgresql\": the table is vault.entry in this version: remove table = {table:?}"
         );
     }
-    for listener in &settings.listeners {
-        if listener.x_forwarded_for.is_some() {
-            anyhow::bail!(
-                "listener {}: x_forwarded_for_… is not supported by this version: remove it",
-                listener.address
-            );
-        }
-    }
     Ok(())
 }
 
@@ -219,6 +211,7 @@ fn listener(listener: &Listener) -> anyhow::Result<(ListenSettings, EdgeSettings
         request_bytes_max,
         unauthenticated_metrics: listener.unauthenticated_metrics_access,
         headers: listener.custom_response_headers.clone(),
+        forwarded_for: listener.x_forwarded_for.clone(),
     };
     Ok((listen, edge, tls))
 }

@@ -24,6 +24,7 @@ mod login;
 pub mod mount;
 pub mod path_store;
 mod policy_store;
+pub mod quota;
 mod remount;
 mod revocation;
 mod rotation;
@@ -143,6 +144,8 @@ pub struct Unsealed {
     pub audit: Arc<audit::Audit>,
     /// Entities, their aliases, groups.
     pub identity: identity::IdentityStore,
+    /// Rate limits.
+    pub quotas: quota::Quotas,
     /// The cluster's name and id.
     pub cluster: Cluster,
     /// Mounts that were moved.
@@ -344,6 +347,7 @@ impl Core {
             leases: lease_store,
             policies: PolicyStore::new(View::new(barrier.clone(), POLICIES)),
             audit: audit::Audit::load(&barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
+            quotas: quota::Quotas::load(&barrier, self.clock.clone()).await?,
             identity: identity::IdentityStore::load(identity, self.random.clone()).await?,
             barrier,
             hold,

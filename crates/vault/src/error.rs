@@ -49,6 +49,9 @@ pub enum Error {
     /// More than the server or its store takes: 413.
     #[error("{0}")]
     TooLarge(String),
+    /// The caller's address asked too often: 429.
+    #[error("request path {0:?}: rate limit quota exceeded")]
+    RateLimited(String),
     /// The vault is sealed: 503.
     #[error("Vault is sealed")]
     Sealed,
@@ -106,6 +109,7 @@ impl Error {
             Error::UnsupportedOperation | Error::MethodNotAllowed => 405,
             Error::TooLarge(_) | Error::Store(Store::Limit { .. }) => 413,
             Error::UnsupportedMediaType(_) => 415,
+            Error::RateLimited(_) => 429,
             Error::Store(Store::Invalid(_)) => 400,
             Error::Internal(_) | Error::Failed(_) | Error::Unable(_) | Error::Store(_) => 500,
             Error::OutcomeUnknown(_) => 502,

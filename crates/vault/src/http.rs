@@ -4,19 +4,20 @@
 mod answer;
 mod cluster;
 mod cors;
+mod forwarded;
 mod parse;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{HeaderMap, Response};
 use http_body_util::Full;
 use trustkeep_chassis::http::{Body, BodyError, Incoming, Refusal, collect};
 
 use crate::core::Core;
 use crate::request::{Operation, Request};
-use crate::settings::ResponseHeaders;
+use crate::settings::{ForwardedFor, ResponseHeaders};
 use crate::{Error, Result};
 
 pub use answer::VaultResponse;
@@ -30,11 +31,18 @@ pub struct EdgeSettings {
     pub unauthenticated_metrics: bool,
     /// Headers of some or all answers.
     pub headers: Vec<ResponseHeaders>,
+    /// Whose word on a request's origin is taken; `None`: nobody's.
+    pub forwarded_for: Option<ForwardedFor>,
 }
 
 impl Default for EdgeSettings {
     fn default() -> Self {
-        EdgeSettings { request_bytes_max: 32 << 20, unauthenticated_metrics: false, headers: Vec::new() }
+        EdgeSettings {
+            request_bytes_max: 32 << 20,
+            unauthenticated_metrics: false,
+            headers: Vec::new(),
+            forwarded_for: None,
+        }
     }
 }
 
@@ -78,11 +86,14 @@ impl Edge {
         }
         let is_head = request.method() == http::Method::HEAD;
         let namespace = request.headers().get("x-vault-namespace").cloned();
-        let (parts, body) = request.into_parts();
-        let mut response = match self.core.ha() {
-            None => self.answer_here(&parts, body).await,
-            Some(ha) if self.is_between_nodes => self.answer_node(ha, parts, body).await,
-            Some(ha) => self.answer_among(ha, parts, body).await,
+        let (mut parts, body) = request.into_parts();
+        let origin =
+            if self.is_between_nodes { Ok(()) } else { forwarded::settle(&self.settings, &mut parts) };
+        let mut response = match (origin, self.core.ha()) {
+            (Err(error), _) => answer::error(&error),
+            (Ok(()), None) => self.answer_here(&parts, body).await,
+            (Ok(()), Some(ha)) if self.is_between_nodes => self.answer_node(ha, parts, body).await,
+            (Ok(()), Some(ha)) => self.answer_among(ha, parts, body).await,
         };
         if !self.is_between_nodes {
             response.headers_mut().remove(crate::ha::NOT_ACTIVE);
@@ -103,7 +114,8 @@ impl Edge {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        match self.parse(parts, body).await {
+        let mut limits = HeaderMap::new();
+        let mut response = match self.parse(parts, body, &mut limits).await {
             Ok(request) => {
                 let (all, method) = (self.core.in_flight(), parts.method.as_str());
                 let _underway =
@@ -111,16 +123,20 @@ impl Edge {
                 self.handle(request).await
             }
             Err(error) => answer::error(&error),
-        }
+        };
+        response.headers_mut().extend(limits);
+        response
     }
 
-    async fn parse<B>(&self, parts: &Parts, body: B) -> Result<Request>
+    /// Reads a request whose origin may make one more. `limits` are the headers that tell how many.
+    async fn parse<B>(&self, parts: &Parts, body: B, limits: &mut HeaderMap) -> Result<Request>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut parsed = parse::head(parts)?;
         parsed.remote = self.remote(parts);
+        self.core.count_for_quotas(&parsed, limits).await?;
         if parse::takes_body(parsed.operation) {
             let body = collect(body, self.settings.request_bytes_max).await.map_err(refused_body)?;
             parse::body(&mut parsed, &parts.headers, body)?;

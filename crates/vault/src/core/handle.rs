@@ -67,7 +67,9 @@ impl Core {
             return Err(verdict.err().unwrap_or(Error::NoHandler(request.path)));
         };
         if mount.is_moving {
-            return Err(Error::Tainted(request.path));
+            let caller = caller(&token, &acl, &request, &request.path, true);
+            let refusal = Error::Tainted(request.path.clone());
+            return Err(trail.refuse(audit, Some(mount), &request, caller, refusal).await);
         }
         let (mount, path) = (mount.clone(), path.to_owned());
         let full_path = request.path.clone();

@@ -14,6 +14,7 @@ mod mounts;
 mod password_policies;
 mod plugins;
 mod policies;
+mod quotas;
 mod raw;
 mod remount;
 mod tools;
@@ -106,6 +107,7 @@ pub async fn answer(
         "wrapping" => wrapping::answer(unsealed, request, rest).await,
         "internal" => access::internal(unsealed, request, rest).await,
         "audit" => audit::devices(unsealed, request, rest).await,
+        "quotas" => quotas::answer(unsealed, request, rest).await,
         "audit-hash" => audit::hash(unsealed, request, rest),
         "config" if rest.starts_with("auditing/") => {
             audit::headers(unsealed, request, rest.trim_start_matches("auditing/")).await

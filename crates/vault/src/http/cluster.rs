@@ -9,10 +9,10 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use trustkeep_chassis::clock::Timestamp;
-use trustkeep_chassis::http::{Incoming, RequestContext, collect};
+use trustkeep_chassis::http::{Incoming, collect};
 
 use super::answer::{self, VaultResponse};
-use super::{Edge, refused_body};
+use super::{Edge, forwarded, refused_body};
 use crate::core::{Standing, Unsealed};
 use crate::ha::{self, ECHO_PATH, FORWARDED_FOR, Forwarded, Ha, NOT_ACTIVE, Outgoing};
 use crate::{Error, Result};
@@ -107,8 +107,7 @@ impl Edge {
     /// Where a request came from: another node knows it of the client's.
     pub(super) fn remote(&self, parts: &Parts) -> Option<SocketAddr> {
         let forwarded = || parts.headers.get(FORWARDED_FOR)?.to_str().ok()?.parse().ok();
-        let direct = || parts.extensions.get::<RequestContext>().map(RequestContext::peer);
-        if self.is_between_nodes { forwarded() } else { direct() }
+        if self.is_between_nodes { forwarded() } else { forwarded::origin(parts) }
     }
 }
 

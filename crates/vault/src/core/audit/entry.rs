@@ -251,11 +251,11 @@ fn spoken(error: &Error) -> Option<Cow<'static, str>> {
         | Error::UnsupportedOperation
         | Error::MethodNotAllowed
         | Error::Sealed
+        | Error::RateLimited(_)
         | Error::Uninitialized => error.to_string().into(),
         error => match error.status() {
             403 => "permission denied".into(),
             413 => "request too large".into(),
-            429 => "rate limit quota exceeded".into(),
             400..500 => "invalid request".into(),
             _ => "internal error".into(),
         },

@@ -66,7 +66,7 @@ pub(super) struct VeiledMap<'v> {
 impl Serialize for VeiledMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut entries: Vec<_> = self.map.iter().collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.sort_unstable_by_key(|(name, _)| *name);
         let mut object = serializer.serialize_map(Some(entries.len()))?;
         for (key, value) in entries {
             let clear = self.veil.raw || self.exempt.contains(key);

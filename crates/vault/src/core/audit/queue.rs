@@ -170,3 +170,82 @@ const ENTRIES_MAX: usize = 4096;
 const BATCH_MAX: usize = 512;
 /// Room for entries that wait, in KiB; a larger one takes all of it.
 const KIBIBYTES_MAX: u32 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as blocking;
+
+    use super::*;
+
+    /// A sink that writes when it is told to, and tells how many entries it got.
+    struct Gate {
+        open: blocking::Receiver<()>,
+        sizes: blocking::Sender<usize>,
+    }
+
+    impl Sink for Gate {
+        fn write(&mut self, entries: &[Bytes]) -> Vec<Written> {
+            let _ = self.sizes.send(entries.len());
+            let _ = self.open.recv();
+            vec![Ok(()); entries.len()]
+        }
+
+        fn reopen(&mut self) -> Written {
+            Ok(())
+        }
+    }
+
+    fn gate(timeout: Duration) -> (Arc<Queue>, blocking::Sender<()>, blocking::Receiver<usize>) {
+        let (opener, open) = blocking::channel();
+        let (sizes, seen) = blocking::channel();
+        (Arc::new(Queue::start("test", timeout, Gate { open, sizes }).unwrap()), opener, seen)
+    }
+
+    fn entry() -> Bytes {
+        Bytes::from_static(b"{}\n")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn entries_that_came_meanwhile_are_written_together() {
+        let (queue, opener, seen) = gate(Duration::from_secs(60));
+        let spawn = || {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.write(entry()).await })
+        };
+        let first = spawn();
+        assert_eq!(seen.recv().unwrap(), 1);
+        let rest: Vec<_> = (0..100).map(|_| spawn()).collect();
+        while queue.jobs.max_capacity() - queue.jobs.capacity() < 100 {
+            tokio::task::yield_now().await;
+        }
+        opener.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        assert_eq!(seen.recv().unwrap(), 100, "one write for all that waited");
+        opener.send(()).unwrap();
+        for written in rest {
+            written.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_device_that_hangs_fails_within_its_bound_and_then_at_once() {
+        let (queue, opener, _seen) = gate(Duration::from_millis(200));
+        assert!(queue.write(entry()).await.is_err());
+        let probe = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.write(entry()).await }
+        });
+        while !queue.state.probing.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+        // While one tries, all others are refused without waiting: nothing opens the gate here.
+        for _ in 0..1000 {
+            assert!(queue.write(entry()).await.is_err());
+        }
+        drop(opener);
+        // The probe or a later one finds the device writing again.
+        let _ = probe.await.unwrap();
+        while queue.write(entry()).await.is_err() {}
+        assert!(!queue.state.late.load(Ordering::Acquire));
+    }
+}

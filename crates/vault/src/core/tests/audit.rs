@@ -1,5 +1,7 @@
 //! Audit: what lands in a log, and what happens when it cannot.
 
+use bytes::Bytes;
+
 use super::*;
 
 /// The lines of a log.
@@ -146,4 +148,152 @@ async fn devices_and_their_salts_outlive_sealing() {
     let count = lines(&log).len();
     vault.read(&vault.root, "cubbyhole/a").await.unwrap();
     assert_eq!(lines(&log).len(), count, "a disabled device was written to");
+}
+
+#[tokio::test]
+async fn one_device_that_writes_is_enough() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("good", "file", json!({ "file_path": log })).await.unwrap();
+    let broken = json!({ "file_path": "/dev/full", "skip_test": "true" });
+    vault.enable_audit("broken", "file", broken).await.unwrap();
+    let count = lines(&log).len();
+    vault.write(&vault.root, "cubbyhole/mine", json!({ "a": 1 })).await.unwrap();
+    assert_eq!(lines(&log).len(), count + 2);
+    let error = vault.enable_audit("good/below", "file", json!({ "file_path": log })).await.unwrap_err();
+    assert_eq!(error.to_string(), "path already in use");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotation_under_load_loses_no_line() {
+    let vault = Arc::new(Vault::new().await);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("file", "file", json!({ "file_path": log })).await.unwrap();
+    let workers: Vec<_> = (0..8)
+        .map(|worker| {
+            let vault = vault.clone();
+            tokio::spawn(async move {
+                for n in 0..100 {
+                    let data = json!({ "n": n }).as_object().cloned().unwrap();
+                    let path = format!("cubbyhole/{worker}");
+                    let mut request = Request::internal(Operation::Update, &path, data, &vault.root);
+                    request.id = format!("{worker}-{n}");
+                    vault.core.handle(request).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut files = vec![log.clone()];
+    while workers.iter().any(|worker| !worker.is_finished()) && files.len() < 20 {
+        let renamed = folder.path().join(format!("audit.log.{}", files.len()));
+        std::fs::rename(&log, &renamed).unwrap();
+        vault.core.reopen_audit().await;
+        files.push(renamed);
+    }
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    let mut seen = std::collections::HashMap::new();
+    for line in files.iter().flat_map(|file| lines(file)) {
+        let id = line["request"]["id"].as_str().unwrap().to_owned();
+        *seen.entry((id, line["type"].as_str().unwrap().to_owned())).or_insert(0) += 1;
+    }
+    assert!(files.len() > 2, "it was rotated");
+    for (worker, n) in (0..8).flat_map(|worker| (0..100).map(move |n| (worker, n))) {
+        for kind in ["request", "response"] {
+            assert_eq!(
+                seen.get(&(format!("{worker}-{n}"), kind.to_owned())),
+                Some(&1),
+                "{worker}-{n} {kind}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_and_logins_are_logged_and_repeat_nothing() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("file", "file", json!({ "file_path": log, "prefix": "@cee: " })).await.unwrap();
+    let poor = vault.token(&vault.root, json!({ "policies": ["default"], "display_name": "poor" })).await;
+    vault.write(&poor, "cubbyhole/own", json!({ "a": "OwnSecret" })).await.unwrap();
+    vault.write(&poor, "sys/policies/acl/x", json!({ "policy": "Hunter2" })).await.unwrap_err();
+    vault.write(&vault.root, "sys/policies/acl/x", json!({ "policy": "Hunter2 {" })).await.unwrap_err();
+    vault.write(&vault.root, "auth/token/create", json!({ "ttl": "Hunter2" })).await.unwrap_err();
+    vault.ask("", Operation::Read, "sys/internal/ui/mounts", json!({})).await.unwrap();
+    let text = std::fs::read_to_string(&log).unwrap();
+    for secret in ["Hunter2", "OwnSecret", &poor, &vault.root] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+    let log: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line.strip_prefix("@cee: ").unwrap()).unwrap())
+        .collect();
+    let of =
+        |path: &str| -> Vec<&Value> { log.iter().filter(|line| line["request"]["path"] == path).collect() };
+    let own = of("cubbyhole/own");
+    assert_eq!(own[0]["auth"]["policy_results"]["granting_policies"][0]["name"], "default");
+    assert_eq!(own[0]["auth"]["display_name"], "token-poor");
+    let refused = of("sys/policies/acl/x");
+    assert_eq!(refused[0]["auth"]["policy_results"], json!({ "allowed": false }));
+    for line in &refused[..2] {
+        assert_eq!(line["error"], "1 error occurred:\n\t* permission denied\n\n");
+    }
+    assert_eq!(refused[3]["error"], "invalid request");
+    assert_eq!(of("sys/internal/ui/mounts").len(), 2);
+    let made = of("auth/token/create")[1];
+    assert_eq!(made["response"]["auth"]["token_type"], "service");
+    assert!(made["response"]["auth"]["client_token"].as_str().unwrap().starts_with("hmac-sha256:"));
+}
+
+#[tokio::test]
+async fn headers_and_exempt_keys_are_shown() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("file", "file", json!({ "file_path": log })).await.unwrap();
+    let header = "sys/config/auditing/request-headers/X-Request-Source";
+    vault.write(&vault.root, header, json!({ "hmac": false })).await.unwrap();
+    vault
+        .write(&vault.root, "sys/config/auditing/request-headers/user-agent", json!({ "hmac": true }))
+        .await
+        .unwrap();
+    let listed = vault.read(&vault.root, "sys/config/auditing/request-headers").await.unwrap();
+    assert_eq!(
+        listed,
+        json!({ "headers": { "user-agent": { "hmac": true }, "x-request-source": { "hmac": false } } })
+    );
+    vault
+        .write(
+            &vault.root,
+            "sys/mounts/kv",
+            json!({ "type": "kv", "config": { "audit_non_hmac_request_keys": ["open"] } }),
+        )
+        .await
+        .unwrap();
+    let data = json!({ "open": "Visible", "shut": "Hunter2" }).as_object().cloned().unwrap();
+    let mut request = Request::internal(Operation::Update, "kv/x", data, &vault.root);
+    request.body = Bytes::from_static(b"{\"open\":\"Visible\",\"shut\":\"Hunter2\"}");
+    request.headers.insert("x-request-source", "ci".parse().unwrap());
+    request.headers.insert("user-agent", "curl".parse().unwrap());
+    request.headers.insert("x-vault-token", vault.root.parse().unwrap());
+    request.remote = Some("[::ffff:192.0.2.7]:4711".parse().unwrap());
+    vault.core.handle(request).await.unwrap();
+    let line = lines(&log).into_iter().rfind(|line| line["type"] == "request").unwrap();
+    let hash = |text: &str| vault.core.unsealed().unwrap().audit.hash("file/", text).unwrap();
+    assert_eq!(
+        line["request"]["headers"],
+        json!({ "user-agent": [hash("curl")], "x-request-source": ["ci"] })
+    );
+    assert_eq!(line["request"]["data"], json!({ "open": "Visible", "shut": hash("Hunter2") }));
+    assert_eq!(
+        (&line["request"]["remote_address"], &line["request"]["remote_port"]),
+        (&json!("192.0.2.7"), &json!(4711))
+    );
+    vault.ask(&vault.root, Operation::Delete, header, json!({})).await.unwrap();
+    let error = vault.read(&vault.root, header).await.unwrap_err();
+    assert_eq!(error.to_string(), "Could not find header in config");
 }

@@ -300,3 +300,122 @@ fn joined(entries: &[Bytes]) -> Bytes {
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that one write joins.
 const WRITE_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_file(path: &Path) -> LogFile {
+        LogFile {
+            path: path.to_owned(),
+            mode: Some(0o600),
+            prefix: String::new(),
+            keep_out: Arc::new([]),
+            open: None,
+            torn: None,
+        }
+    }
+
+    fn entries(count: usize) -> Vec<Bytes> {
+        (0..count).map(|n| Bytes::from(format!("{{\"n\":{n}}}\n"))).collect()
+    }
+
+    #[test]
+    fn a_log_is_for_its_owner_alone_and_appended_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/here/audit.log");
+        for _ in 0..2 {
+            assert!(log_file(&path).write(&entries(2)).iter().all(Result::is_ok));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let mut open = LogFile { mode: Some(0o640), ..log_file(&path) };
+        assert!(open.write(&entries(1)).iter().all(Result::is_ok));
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn a_deleted_log_is_made_anew_and_a_renamed_one_is_kept_until_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("audit.log"), folder.path().join("audit.log.1"));
+        let mut log = log_file(&path);
+        log.write(&entries(1));
+        std::fs::rename(&path, &old).unwrap();
+        log.write(&entries(1));
+        assert!(!path.exists());
+        log.reopen().unwrap();
+        log.write(&entries(1));
+        std::fs::remove_file(&path).unwrap();
+        log.write(&entries(3));
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&old), lines(&path)), (2, 3));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_ended_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        std::fs::write(&path, "{\"half").unwrap();
+        let mut log = log_file(&path);
+        log.torn = identity(&File::open(&path).unwrap());
+        assert!(log.write(&entries(1)).iter().all(Result::is_ok));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"half\n{\"n\":0}\n");
+        let batch = entries(3);
+        let len = batch[0].len();
+        for (written, expected) in
+            [(0, (0, false)), (1, (0, true)), (len, (1, false)), (len + 1, (1, true)), (3 * len, (3, false))]
+        {
+            assert_eq!(whole_entries(&batch, written), expected, "{written}");
+        }
+        let large: Vec<Bytes> = [1, WRITE_BYTES - 1, 1, 2 * WRITE_BYTES, 5]
+            .iter()
+            .map(|len| Bytes::from(vec![b'x'; *len]))
+            .collect();
+        assert_eq!(batches(&large).map(<[Bytes]>::len).collect::<Vec<_>>(), [2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_full_disk_fails_every_entry() {
+        let mut log = log_file(Path::new("/dev/full"));
+        assert!(log.write(&entries(3)).iter().all(Result::is_err));
+        assert!(log_file(Path::new("/dev/null")).write(&entries(3)).iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn only_audit_logs_are_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("script"), "").unwrap();
+        std::fs::set_permissions(at("script"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(at(".bashrc"), "# mine\n").unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        std::os::unix::fs::symlink(at(".bashrc"), at("link")).unwrap();
+        std::fs::create_dir(at("data")).unwrap();
+        let keep_out: Arc<[PathBuf]> = Arc::new([at("data")]);
+        for name in ["script", ".bashrc", "pipe", "link", "", "data/audit.log", "data/x/audit.log"] {
+            let mut log = LogFile { keep_out: keep_out.clone(), ..log_file(&at(name)) };
+            assert!(log.write(&entries(1)).iter().all(Result::is_err), "{name}");
+        }
+        for name in ["/dev/zero", "/dev/tty"] {
+            assert!(log_file(Path::new(name)).write(&entries(1)).iter().all(Result::is_err), "{name}");
+        }
+        assert_eq!(std::fs::read_to_string(at(".bashrc")).unwrap(), "# mine\n");
+        assert!(!at("data/audit.log").exists());
+    }
+
+    #[test]
+    fn options_are_held_to_what_a_log_needs() {
+        let open = |options: &[(&str, &str)]| {
+            let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let opened = open(&DeviceOptions::new(options.collect()), &Arc::new([]));
+            opened.map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(open(&[]).unwrap_err(), "file_path is required");
+        for mode in ["0700", "0755", "4600", "1777", "9", "rw"] {
+            assert!(open(&[("file_path", "/dev/null"), ("mode", mode)]).is_err(), "{mode}");
+        }
+        assert!(open(&[("file_path", "/tmp/../etc/x")]).is_err());
+        assert!(open(&[("file_path", "/dev/null"), ("write_timeout", "0")]).is_err());
+        assert!(open(&[("path", "Discard"), ("mode", "0644")]).is_ok());
+    }
+}

@@ -169,3 +169,98 @@ impl Connection {
 
 /// Vault's.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn device(kind: &str, address: &str) -> Arc<dyn Device> {
+        let options = [("address", address), ("socket_type", kind), ("write_timeout", "1s")];
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        open(&DeviceOptions::new(options.collect())).unwrap()
+    }
+
+    fn line() -> Bytes {
+        Bytes::from_static(b"{\"a\":1}\n")
+    }
+
+    #[tokio::test]
+    async fn lines_arrive_over_every_kind_of_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let mut text = String::new();
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        device("tcp", &listener.local_addr().unwrap().to_string()).write(line()).await.unwrap();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut text).unwrap();
+
+        let listener = UnixListener::bind(at("stream")).unwrap();
+        device("unix", &at("stream")).write(line()).await.unwrap();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut text).unwrap();
+        assert_eq!(text, "{\"a\":1}\n{\"a\":1}\n");
+
+        let mut buffer = [0; 64];
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        device("udp", &socket.local_addr().unwrap().to_string()).write(line()).await.unwrap();
+        let count = socket.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], line());
+
+        let socket = UnixDatagram::bind(at("datagram")).unwrap();
+        device("unixgram", &at("datagram")).write(line()).await.unwrap();
+        let count = socket.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], line());
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_hung_up_is_noticed_before_a_line_is_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let device = device("tcp", &address);
+        device.write(line()).await.unwrap();
+        let first = listener.accept().unwrap().0;
+        first.shutdown(std::net::Shutdown::Both).unwrap();
+        device.write(line()).await.unwrap();
+        let mut text = String::new();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut text).unwrap();
+        assert_eq!(text.as_bytes(), line());
+        drop(listener);
+        // Whichever write notices: none after it claims to have arrived.
+        while device.write(line()).await.is_ok() {}
+        assert!(device.write(line()).await.is_err());
+        let again = TcpListener::bind(&address).unwrap();
+        device.write(line()).await.unwrap();
+        drop(again);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_reads_holds_nobody_up_for_long() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let device = device("tcp", &listener.local_addr().unwrap().to_string());
+        let entry = Bytes::from(vec![b'x'; 1 << 20]);
+        // Until what lies between the two is full.
+        for _ in 0..256 {
+            let started = Instant::now();
+            let written = device.write(entry.clone()).await;
+            assert!(started.elapsed() < Duration::from_secs(3));
+            if written.is_err() {
+                return;
+            }
+        }
+        panic!("256 MiB went to a peer that reads nothing");
+    }
+
+    #[test]
+    fn addresses_and_kinds_are_asked_for() {
+        let open = |options: &[(&str, &str)]| {
+            let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            open(&DeviceOptions::new(options.collect())).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(open(&[]).unwrap_err(), "address is required");
+        assert!(open(&[("address", "x"), ("socket_type", "sctp")]).is_err());
+    }
+}

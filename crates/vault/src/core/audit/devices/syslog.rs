@@ -124,3 +124,45 @@ const FACILITIES: [(&str, u8); 20] = [
     ("LOCAL6", 22),
     ("LOCAL7", 23),
 ];
+
+#[cfg(test)]
+mod tests {
+    use trustkeep_chassis::clock::{ManualClock, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_of_the_form_of_rfc_3164() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("log");
+        let mut syslog = Syslog {
+            head: "<38>".into(),
+            tail: "vault[7]: ".into(),
+            clock: Arc::new(ManualClock::new(Timestamp::from_second(1_700_000_000 - 9 * 86_400).unwrap())),
+            timeout: TIMEOUT,
+            places: vec![folder.path().join("missing"), place.clone()],
+            socket: None,
+        };
+        let line = [Bytes::from_static(b"{}\n")];
+        assert!(syslog.write(&line)[0].is_err(), "nobody listens");
+        let mut buffer = [0; 256];
+        // The daemon comes, goes, and comes again.
+        for _ in 0..2 {
+            let daemon = UnixDatagram::bind(&place).unwrap();
+            assert!(syslog.write(&line)[0].is_ok());
+            let count = daemon.recv(&mut buffer).unwrap();
+            assert_eq!(std::str::from_utf8(&buffer[..count]).unwrap(), "<38>Nov  5 22:13:20 vault[7]: {}\n");
+            std::fs::remove_file(&place).unwrap();
+        }
+    }
+
+    #[test]
+    fn facilities_and_tags_are_checked() {
+        let clock = trustkeep_chassis::clock::SystemClock::shared();
+        let opened = |name: &str, value: &str| {
+            open(&DeviceOptions::new([(name.to_owned(), value.to_owned())].into()), clock.clone()).is_ok()
+        };
+        assert!(opened("facility", "local7") && opened("facility", "AUTHPRIV") && opened("tag", "vault-a"));
+        assert!(!opened("facility", "LOCAL8") && !opened("tag", "a b") && !opened("tag", ""));
+    }
+}
