@@ -175,6 +175,8 @@ const KIBIBYTES_MAX: u32 = 64 * 1024;
 mod tests {
     use std::sync::mpsc as blocking;
 
+    use futures::FutureExt as _;
+
     use super::*;
 
     /// A sink that writes when it is told to, and tells how many entries it got.
@@ -231,20 +233,14 @@ mod tests {
     async fn a_device_that_hangs_fails_within_its_bound_and_then_at_once() {
         let (queue, opener, _seen) = gate(Duration::from_millis(200));
         assert!(queue.write(entry()).await.is_err());
-        let probe = tokio::spawn({
-            let queue = queue.clone();
-            async move { queue.write(entry()).await }
-        });
-        while !queue.state.probing.load(Ordering::Acquire) {
-            tokio::task::yield_now().await;
-        }
-        // While one tries, all others are refused without waiting: nothing opens the gate here.
+        let probe = Probe::take(&queue.state).unwrap();
+        // While one tries, all others are refused without waiting.
         for _ in 0..1000 {
-            assert!(queue.write(entry()).await.is_err());
+            assert!(queue.write(entry()).now_or_never().unwrap().is_err());
         }
+        drop(probe);
         drop(opener);
-        // The probe or a later one finds the device writing again.
-        let _ = probe.await.unwrap();
+        // One of the next finds the device writing again.
         while queue.write(entry()).await.is_err() {}
         assert!(!queue.state.late.load(Ordering::Acquire));
     }

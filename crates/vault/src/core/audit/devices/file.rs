@@ -325,12 +325,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/here/audit.log");
         for _ in 0..2 {
-            assert!(log_file(&path).write(&entries(2)).iter().all(Result::is_ok));
+            assert!(log_file(&path).write(&entries(2)).iter().all(Written::is_ok));
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         let mut open = LogFile { mode: Some(0o640), ..log_file(&path) };
-        assert!(open.write(&entries(1)).iter().all(Result::is_ok));
+        assert!(open.write(&entries(1)).iter().all(Written::is_ok));
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
     }
 
@@ -358,7 +358,7 @@ mod tests {
         std::fs::write(&path, "{\"half").unwrap();
         let mut log = log_file(&path);
         log.torn = identity(&File::open(&path).unwrap());
-        assert!(log.write(&entries(1)).iter().all(Result::is_ok));
+        assert!(log.write(&entries(1)).iter().all(Written::is_ok));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"half\n{\"n\":0}\n");
         let batch = entries(3);
         let len = batch[0].len();
@@ -377,8 +377,8 @@ mod tests {
     #[test]
     fn a_full_disk_fails_every_entry() {
         let mut log = log_file(Path::new("/dev/full"));
-        assert!(log.write(&entries(3)).iter().all(Result::is_err));
-        assert!(log_file(Path::new("/dev/null")).write(&entries(3)).iter().all(Result::is_ok));
+        assert!(log.write(&entries(3)).iter().all(Written::is_err));
+        assert!(log_file(Path::new("/dev/null")).write(&entries(3)).iter().all(Written::is_ok));
     }
 
     #[test]
@@ -394,10 +394,10 @@ mod tests {
         let keep_out: Arc<[PathBuf]> = Arc::new([at("data")]);
         for name in ["script", ".bashrc", "pipe", "link", "", "data/audit.log", "data/x/audit.log"] {
             let mut log = LogFile { keep_out: keep_out.clone(), ..log_file(&at(name)) };
-            assert!(log.write(&entries(1)).iter().all(Result::is_err), "{name}");
+            assert!(log.write(&entries(1)).iter().all(Written::is_err), "{name}");
         }
         for name in ["/dev/zero", "/dev/tty"] {
-            assert!(log_file(Path::new(name)).write(&entries(1)).iter().all(Result::is_err), "{name}");
+            assert!(log_file(Path::new(name)).write(&entries(1)).iter().all(Written::is_err), "{name}");
         }
         assert_eq!(std::fs::read_to_string(at(".bashrc")).unwrap(), "# mine\n");
         assert!(!at("data/audit.log").exists());
@@ -407,7 +407,7 @@ mod tests {
     fn options_are_held_to_what_a_log_needs() {
         let open = |options: &[(&str, &str)]| {
             let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            let opened = open(&DeviceOptions::new(options.collect()), &Arc::new([]));
+            let opened = open(&DeviceOptions::new(options.collect()), &Vec::new().into());
             opened.map(|_| ()).map_err(|error| error.to_string())
         };
         assert_eq!(open(&[]).unwrap_err(), "file_path is required");
