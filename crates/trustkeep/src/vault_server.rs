@@ -159,7 +159,7 @@ fn own_places(settings: &Settings, config: &[PathBuf]) -> Vec<PathBuf> {
         Storage::File { path } => Some(path.clone()),
         _ => None,
     };
-    config.iter().cloned().chain(data).collect()
+    config.iter().cloned().chain(data).chain(settings.plugin_directory.clone()).collect()
 }
 
 /// Writes the process number where the configuration asks for it; gone again with the value returned.

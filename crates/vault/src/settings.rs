@@ -72,6 +72,8 @@ pub struct Settings {
     pub raw_storage_endpoint: bool,
     /// Where the process number is written.
     pub pid_file: Option<PathBuf>,
+    /// There are no plugins; no audit log is written there.
+    pub plugin_directory: Option<PathBuf>,
     /// What was ignored, with file, line and key; to be logged at start.
     pub warnings: Vec<String>,
 }
@@ -217,6 +219,7 @@ impl Settings {
                 .boolean("raw_storage_endpoint", &["VAULT_RAW_STORAGE_ENDPOINT"], reader)
                 .unwrap_or(false),
             pid_file: top.text("pid_file", &[], reader).map(PathBuf::from),
+            plugin_directory: top.path("plugin_directory", &[], reader),
             warnings: Vec::new(),
             // Last, so that the others' problems are noted without it.
             storage: storage?,

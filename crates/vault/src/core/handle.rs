@@ -27,7 +27,7 @@ impl Core {
 
     /// Answers a request and logs it before anything is done; its answer is logged by the caller.
     async fn answer(self: &Arc<Self>, mut request: Request, trail: &mut Trail) -> Result<Option<Response>> {
-        if (request.path.starts_with(VISIBLE_MOUNTS) || system::is_ceremony(&request.path))
+        if (is_logged_without_token(&request) || system::is_ceremony(&request.path))
             && let Ok(unsealed) = self.unsealed()
         {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
@@ -200,4 +200,9 @@ fn caller<'r>(
     Caller::Token { entry: token, acl, operation: request.operation, full_path, allowed }
 }
 
-const VISIBLE_MOUNTS: &str = "sys/internal/ui/mounts";
+/// What is answered before a token is asked for and, unlike the paths of a sealed vault, is logged.
+fn is_logged_without_token(request: &Request) -> bool {
+    let Some(path) = request.path.strip_prefix("sys/internal/") else { return false };
+    request.operation == Operation::Read
+        && (path == "specs/openapi" || path == "ui/mounts" || path.starts_with("ui/mounts/"))
+}
