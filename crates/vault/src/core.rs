@@ -204,20 +204,6 @@ impl Core {
         self
     }
 
-    /// The same with other kinds of audit devices; see [`audit::builtin`].
-    pub fn with_audit_kinds(mut self, kinds: audit::DeviceKinds) -> Self {
-        self.audit_kinds = kinds;
-        self
-    }
-
-    /// Lets audit devices open anew what they write to: their files may have been renamed. Does nothing while
-    /// sealed.
-    pub async fn reopen_audit(&self) {
-        if let Ok(unsealed) = self.unsealed() {
-            unsealed.audit.reopen().await;
-        }
-    }
-
     /// As one of several nodes; its store must be without a cache.
     pub fn among(mut self, ha: Arc<Ha>) -> Self {
         self.cold.paths().refuse_writes();

@@ -30,6 +30,7 @@ pub use self::headers::{AuditedHeader, AuditedHeaders};
 pub(super) use self::trail::Trail;
 
 use self::hash::{Salt, Veil};
+use super::Core;
 use super::barrier::{Barrier, Batch};
 use super::view::View;
 use crate::{Error, Result};
@@ -237,6 +238,22 @@ impl Audit {
 
     fn seconds_since(&self, started: Duration) -> f64 {
         self.clock.monotonic().saturating_sub(started).as_secs_f64()
+    }
+}
+
+impl Core {
+    /// The same with other kinds of audit devices; see [`builtin`].
+    pub fn with_audit_kinds(mut self, kinds: DeviceKinds) -> Self {
+        self.audit_kinds = kinds;
+        self
+    }
+
+    /// Lets audit devices open anew what they write to: their files may have been renamed. Does nothing while
+    /// sealed.
+    pub async fn reopen_audit(&self) {
+        if let Ok(unsealed) = self.unsealed() {
+            unsealed.audit.reopen().await;
+        }
     }
 }
 
