@@ -10,6 +10,7 @@ mod cli;
 mod completion;
 mod dev;
 mod host;
+mod notify;
 mod schema;
 mod seals;
 mod store_command;

@@ -25,6 +25,7 @@ use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::{Listener, Postgresql, Settings, Storage};
 
 use crate::host::Host;
+use crate::notify;
 use crate::stores::VaultStore;
 
 /// Configuration files, development mode, logging.
@@ -114,6 +115,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let cluster_addr = core.ha().and_then(|ha| ha.settings().cluster_addr.clone());
     banner(&settings, &service, cluster_addr)?;
     service.spawn(&host.supervisor);
+    notify::follow(&host.supervisor);
     let reload =
         reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls, core.clone());
     host.supervisor.spawn("reload", until(host.supervisor.shutdown().clone(), reload));

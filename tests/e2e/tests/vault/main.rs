@@ -9,6 +9,7 @@ mod crash;
 mod process;
 mod sealed;
 mod seals;
+mod systemd;
 
 use std::path::{Path, PathBuf};
 
