@@ -150,6 +150,7 @@ fn core_settings(settings: &Settings) -> CoreSettings {
         api_addr: settings.api_addr.clone().unwrap_or_default(),
         ui: settings.ui,
         raw_storage_endpoint: settings.raw_storage_endpoint,
+        prometheus: !settings.telemetry.prometheus_retention_time.is_zero(),
         log_level: settings.log_level.as_str().parse().unwrap_or_default(),
         sanitized: settings.sanitized(),
     }

@@ -72,6 +72,7 @@ use self::mount::{MountTable, Mounts};
 use self::seal::{SealConfig, Seals};
 use self::token_store::TokenStore;
 use crate::ha::Ha;
+use crate::telemetry::Telemetry;
 use crate::{Error, Result};
 
 /// What the core is made with.
@@ -91,6 +92,8 @@ pub struct CoreSettings {
     pub ui: bool,
     /// Whether `sys/raw` is there.
     pub raw_storage_endpoint: bool,
+    /// Whether `sys/metrics` has the Prometheus form.
+    pub prometheus: bool,
     /// The level that logs begin with.
     pub log_level: trustkeep_chassis::logs::Level,
     /// The configuration as `sys/config/state/sanitized` shows it.
@@ -107,6 +110,7 @@ impl Default for CoreSettings {
             api_addr: String::new(),
             ui: false,
             raw_storage_endpoint: false,
+            prometheus: true,
             log_level: trustkeep_chassis::logs::Level::Info,
             sanitized: serde_json::Map::new(),
         }
@@ -128,6 +132,7 @@ pub struct Core {
     unsealing: tokio::sync::Mutex<unsealing::Attempt>,
     unsealed: RwLock<Option<Arc<Unsealed>>>,
     in_flight: InFlight,
+    telemetry: Telemetry,
 }
 
 /// All that is known once the barrier is open.
@@ -195,6 +200,7 @@ impl Core {
             unsealing: tokio::sync::Mutex::default(),
             unsealed: RwLock::new(None),
             in_flight: InFlight::default(),
+            telemetry: Telemetry::default(),
         })
     }
 
@@ -224,6 +230,11 @@ impl Core {
     /// What it was made with.
     pub fn settings(&self) -> &CoreSettings {
         &self.settings
+    }
+
+    /// How long requests take.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// The requests under way.
@@ -292,6 +303,7 @@ impl Core {
     /// # Errors
     /// The store's.
     pub async fn sweep(&self) -> Result<usize> {
+        self.telemetry.rotate(self.barrier().timers());
         let Ok(unsealed) = self.unsealed() else { return Ok(0) };
         let now = self.now() / NANOS;
         unsealed.tick(now).await;

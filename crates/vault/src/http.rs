@@ -5,9 +5,11 @@ mod answer;
 mod cluster;
 mod cors;
 mod forwarded;
+mod json;
 mod parse;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -82,7 +84,7 @@ impl Edge {
             cors::Verdict::Pass(headers) => headers,
         };
         if self.settings.unauthenticated_metrics && request.uri().path() == "/v1/sys/metrics" {
-            return answer::metrics();
+            return answer::metrics(&self.core, &request);
         }
         let is_head = request.method() == http::Method::HEAD;
         let namespace = request.headers().get("x-vault-namespace").cloned();
@@ -120,7 +122,11 @@ impl Edge {
                 let (all, method) = (self.core.in_flight(), parts.method.as_str());
                 let _underway =
                     all.enter(&request.id, self.core.now(), request.remote, method, &request.path);
-                self.handle(request).await
+                let is_login = request.path.starts_with("auth/") && request.path.contains("/login");
+                let began = Instant::now();
+                let response = self.handle(request).await;
+                self.core.telemetry().request(is_login, began.elapsed());
+                response
             }
             Err(error) => answer::error(&error),
         };

@@ -32,6 +32,7 @@ pub mod request;
 pub mod response;
 pub mod service;
 pub mod settings;
+pub mod telemetry;
 
 pub use error::{Error, Result};
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -15,6 +16,7 @@ use trustkeep_store::Version;
 
 use super::keyring::Keyring;
 use super::path_store::{PathBatch, PathStore};
+use crate::telemetry::BarrierTimers;
 use crate::{Error, Result};
 
 /// Encrypted storage; sealed until a keyring is put in.
@@ -25,6 +27,7 @@ pub struct Barrier {
     keyring: RwLock<Option<Arc<Keyring>>>,
     is_over: AtomicBool,
     encryptions: AtomicU64,
+    timers: BarrierTimers,
     changing_keyring: tokio::sync::Mutex<()>,
 }
 
@@ -67,6 +70,7 @@ impl Barrier {
             keyring: RwLock::new(None),
             is_over: AtomicBool::new(false),
             encryptions: AtomicU64::new(0),
+            timers: BarrierTimers::default(),
             changing_keyring: tokio::sync::Mutex::new(()),
         }
     }
@@ -204,7 +208,10 @@ impl Barrier {
     /// 503 while sealed, 500 where the entry does not open, and the store's.
     pub async fn get(&self, path: &str) -> Result<Option<Entry>> {
         let keyring = self.keyring()?;
-        self.get_with(&keyring, path).await
+        let began = Instant::now();
+        let entry = self.get_with(&keyring, path).await;
+        self.timers.get.record(began.elapsed());
+        entry
     }
 
     /// The same with a keyring that was not put in (yet).
@@ -224,7 +231,10 @@ impl Barrier {
     /// 503 while sealed, and the store's.
     pub async fn list(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>> {
         self.keyring()?;
-        self.paths.list(folder, after, limit).await
+        let began = Instant::now();
+        let names = self.paths.list(folder, after, limit).await;
+        self.timers.list.record(began.elapsed());
+        names
     }
 
     /// A text of the vault's own that leaves it encrypted; only [`Barrier::decrypt`] with the same `context` opens it,
@@ -253,7 +263,15 @@ impl Barrier {
     pub async fn commit(&self, batch: Batch) -> Result<Version> {
         let keyring = self.keyring()?;
         self.encryptions.fetch_add(batch.puts.len() as u64, Ordering::Relaxed);
-        self.paths.commit(batch.close(&keyring, self.random.as_ref())?).await
+        let began = Instant::now();
+        let version = self.paths.commit(batch.close(&keyring, self.random.as_ref())?).await;
+        self.timers.put.record(began.elapsed());
+        version
+    }
+
+    /// How long its reads, commits and lists take.
+    pub fn timers(&self) -> &BarrierTimers {
+        &self.timers
     }
 }
 

@@ -1,7 +1,7 @@
 //! One request: token, policy, engine, and what the engine asks for: tokens, leases, wrapping.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::audit::{Caller, Trail};
 use super::mount::Mount;
@@ -56,7 +56,10 @@ impl Core {
         }
         let audit = &unsealed.audit;
         let mount = routed.map(|(mount, _)| mount);
-        let (token, acl) = match unsealed.authenticate(&request).await {
+        let began = Instant::now();
+        let found = unsealed.authenticate(&request).await;
+        self.telemetry.fetch_acl_and_token.record(began.elapsed());
+        let (token, acl) = match found {
             Ok(found) => found,
             Err(error) => return Err(trail.refuse(audit, mount, &request, Caller::Unknown, error).await),
         };
@@ -97,12 +100,14 @@ impl Core {
         mount: &Mount,
         request: Request,
     ) -> Result<Option<Response>> {
+        let began = Instant::now();
         let answer = match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
             (None, "system") => system::answer(self, unsealed, &request).await,
             (None, "identity") => identity::answer(unsealed, &request).await,
             (None, _) => auth::token::answer(self, unsealed, &request).await,
         };
+        self.telemetry.route(request.operation, &request.mount_point, began.elapsed());
         let Some(mut response) = answer? else { return Ok(None) };
         if let Some(login) = response.login.take() {
             let path = format!("{}{}", request.mount_point, request.path);

@@ -112,7 +112,7 @@ pub async fn answer(
         "config" if rest.starts_with("auditing/") => {
             audit::headers(unsealed, request, rest.trim_start_matches("auditing/")).await
         }
-        "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(request),
+        "metrics" if rest.is_empty() && request.operation == Operation::Read => metrics(core, request),
         _ => lifecycle::answer(core, request),
     }
 }
@@ -154,16 +154,8 @@ pub fn is_root(operation: Operation, path: &str) -> bool {
     exact.contains(&path) || below.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// The process's metrics in Prometheus text.
-fn metrics(request: &Request) -> Result<Option<Response>> {
-    match request.text("format")?.as_deref() {
-        Some("prometheus") => {
-            let body = trustkeep_chassis::metrics::render().into_bytes();
-            let raw = crate::response::Raw { status: 200, content_type: "text/plain; version=0.0.4", body };
-            Ok(Some(Response { raw: Some(raw), ..Default::default() }))
-        }
-        _ => Err(Error::invalid(
-            "only the prometheus format is supported: ask for sys/metrics?format=prometheus",
-        )),
-    }
+/// Figures about the server.
+fn metrics(core: &Core, request: &Request) -> Result<Option<Response>> {
+    let accept = request.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    Ok(Some(core.metrics(request.text("format")?.as_deref(), accept)))
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode};
 use http_body_util::Full;
 
 use crate::Error;
+use crate::core::Core;
 use crate::response::Response;
 use crate::settings::{ResponseHeaders, StatusMatch};
 
@@ -52,10 +53,14 @@ pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
 }
 
 /// The process's metrics, for listeners that show them to everybody.
-pub(super) fn metrics() -> HttpResponse<VaultResponse> {
-    let mut response = with_body(200, trustkeep_chassis::metrics::render().into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
-    response
+pub(super) fn metrics<B>(core: &Core, request: &http::Request<B>) -> HttpResponse<VaultResponse> {
+    if request.method() != http::Method::GET {
+        return error(&Error::MethodNotAllowed);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let format = query.split('&').find_map(|pair| pair.strip_prefix("format="));
+    let accept = request.headers().get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    success("", Some(core.metrics(format, accept)), false)
 }
 
 /// Adds the operator's own headers: for all answers, then for their hundred, then for their code.

@@ -79,6 +79,7 @@ pub(super) fn body(request: &mut Request, headers: &HeaderMap, body: Bytes) -> R
         request.data = form(&body)?;
         return Ok(());
     }
+    super::json::check(&body)?;
     // The `vault` tool and the Go client send `null` where they have nothing to say.
     let data: Option<Map<String, Value>> = serde_json::from_slice(&body)
         .map_err(|error| Error::invalid(format!("failed to parse JSON input: {error}")))?;
@@ -159,13 +160,22 @@ fn decoded_path(raw: &str) -> Result<String> {
             "the path is {segments} levels deep; at most {SEGMENTS_MAX} are allowed"
         )));
     }
-    if path.chars().any(char::is_control) {
+    if !path.chars().all(is_printable) {
         return Err(Error::invalid("path cannot contain non-printable characters"));
     }
     if path.starts_with('/') || path.contains("//") {
         return Err(Error::invalid("the path must not have empty segments"));
     }
     Ok(path)
+}
+
+/// As Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols, and of all blanks the ASCII space.
+fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    // The standard library knows it for its own debug form, where marks are escaped only in front.
+    ['a', c].iter().collect::<String>().escape_debug().last() == Some(c)
 }
 
 fn normalised(mut path: String, operation: Operation) -> Result<String> {
@@ -204,7 +214,10 @@ fn wrap_ttl(headers: &HeaderMap) -> Result<Option<i64>> {
 
 fn form(bytes: &[u8]) -> Result<Map<String, Value>> {
     let mut data = Map::new();
-    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for (index, pair) in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
+        if index == PARAMETERS_MAX {
+            return Err(Error::invalid(format!("more than the {PARAMETERS_MAX} parameters allowed")));
+        }
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let mut text = || -> Result<String> {
             let spaced: Vec<u8> = halves
@@ -271,6 +284,7 @@ fn redirect(location: &str) -> Response<VaultResponse> {
 const API: &str = "/v1/";
 const PATH_BYTES_MAX: usize = 4096;
 const SEGMENTS_MAX: usize = 256;
+const PARAMETERS_MAX: usize = 10_000;
 const UI_HEADERS: [(HeaderName, &str); 4] = [
     (CONTENT_TYPE, "text/html; charset=utf-8"),
     (
@@ -306,6 +320,10 @@ mod tests {
             "/v1/secret/%4",
             "/v1/secret/%zz",
             "/v1/secret/a%2f%2fb",
+            "/v1/secret/a%c2%a0b",
+            "/v1/secret/a%e2%80%8bb",
+            "/v1/secret/a%7fb",
+            "/v1/secret/a%ee%80%80b",
         ] {
             let error = parsed("GET", uri).expect_err(uri);
             assert_eq!(error.status(), 400, "{uri}");
@@ -317,6 +335,10 @@ mod tests {
     #[test]
     fn paths_are_decoded_once() {
         assert_eq!(parsed("GET", "/v1/secret/a%20b%2Fc%2541").unwrap().path, "secret/a b/c%41");
+        for name in ["é", "e\u{301}", "日本", "a\"b'c\\d", "🔑", "a}"] {
+            let uri: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(parsed("GET", &format!("/v1/{uri}")).unwrap().path, name);
+        }
     }
 
     #[test]

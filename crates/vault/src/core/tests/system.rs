@@ -290,3 +290,40 @@ async fn counters_and_history_tell_facts() {
     let host = vault.read(&vault.root, "sys/host-info").await.unwrap();
     assert!(host["memory"]["total"].as_u64().unwrap() > 0 && host["host"]["hostname"].is_string());
 }
+
+#[tokio::test]
+async fn metrics_come_as_json_and_as_prometheus_text() {
+    let vault = Vault::new().await;
+    vault.write(&vault.root, "cubbyhole/a", json!({ "k": "v" })).await.unwrap();
+    vault.core.sweep().await.unwrap();
+    let read = raw(&vault, &vault.root, Operation::Read, "sys/metrics", json!({})).await.unwrap();
+    let named = |list: &str, name: &str| {
+        let entries = read[list].as_array().unwrap().clone();
+        entries.into_iter().find(|entry| entry["Name"] == name).unwrap_or_else(|| panic!("{name} in {read}"))
+    };
+    let unsealed = named("Gauges", "vault.core.unsealed");
+    assert_eq!(unsealed["Value"], 1.0);
+    assert_eq!(unsealed["Labels"]["cluster"], vault.core.unsealed().unwrap().cluster.name.as_str());
+    assert_eq!(named("Samples", "vault.route.update.cubbyhole-")["Count"], 1);
+    assert!(named("Samples", "vault.barrier.put")["Max"].as_f64().unwrap() > 0.0);
+    let text = |format: Option<&str>, accept: Option<&str>| {
+        let raw = vault.core.metrics(format, accept).raw.unwrap();
+        (raw.status, raw.content_type, String::from_utf8(raw.body).unwrap())
+    };
+    for answer in
+        [text(Some("prometheus"), None), text(None, Some("application/openmetrics-text; version=1"))]
+    {
+        assert_eq!((answer.0, &answer.1[..10]), (200, "text/plain"));
+        for part in
+            ["vault_core_unsealed{cluster=\"vault-cluster-", "vault_barrier_put_count{", "quantile=\"0.99\""]
+        {
+            assert!(answer.2.contains(part), "{part}\n{}", answer.2);
+        }
+    }
+    assert_eq!(text(Some("x"), None).2, "metric response format \"x\" unknown");
+    vault.core.seal();
+    assert!(text(Some("prometheus"), None).2.contains("vault_core_unsealed{cluster=\"\"} 0"));
+    let off = Vault::with(CoreSettings { prometheus: false, ..CoreSettings::default() }).await;
+    let raw = off.core.metrics(Some("prometheus"), None).raw.unwrap();
+    assert_eq!((raw.status, raw.body.as_slice()), (400, &b"prometheus is not enabled"[..]));
+}
