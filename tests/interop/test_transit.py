@@ -67,14 +67,18 @@ def mount(vault, root):
 @pytest.fixture
 def transit(root, mount):
     """hvac's transit API at a mount that only this test uses."""
-    return Bound(root.secrets.transit, mount)
+    return Bound(root, mount)
 
 
 class Bound:
-    """hvac's methods with the mount point given."""
+    """hvac's methods with the mount point given, and bare writes for what they do not take."""
 
-    def __init__(self, api, mount):
-        self.api, self.mount = api, mount
+    def __init__(self, client, mount):
+        self.client, self.api, self.mount = client, client.secrets.transit, mount
+
+    def write(self, path, **data):
+        """What hvac checks against lists of its own that are shorter than Vault's goes past those checks."""
+        return self.client.write_data(f"{self.mount}/{path}", data=data)
 
     def __getattr__(self, name):
         method = getattr(self.api, name)
@@ -83,10 +87,10 @@ class Bound:
 
 def test_every_type_is_made_shown_listed_rotated_and_deleted(transit):
     for kind in KINDS:
-        made = transit.create_key(kind, key_type=kind, exportable=True)["data"]
+        made = transit.write(f"keys/{kind}", type=kind, exportable=True)["data"]
         assert (made["type"], made["latest_version"], made["name"]) == (kind, 1, kind)
         assert transit.read_key(kind)["data"] == made
-        again = transit.create_key(kind, key_type=kind)
+        again = transit.create_key(kind)
         assert again["warnings"] == [f"key {kind} already existed"] and again["data"] == made
         rotated = transit.rotate_key(kind)
         assert transit.read_key(kind)["data"]["latest_version"] == 2, rotated
@@ -104,7 +108,7 @@ def test_every_type_is_made_shown_listed_rotated_and_deleted(transit):
 
 @pytest.mark.parametrize("kind", list(CIPHERS))
 def test_ciphertexts_are_opened_by_another_implementation(transit, kind):
-    transit.create_key("k", key_type=kind, exportable=True)
+    transit.write("keys/k", type=kind, exportable=True)
     key = unb64(transit.export_key("k", "encryption-key")["data"]["keys"]["1"])
     cipher = CIPHERS[kind](key)
     made = transit.encrypt_data("k", plaintext=b64(MESSAGE), associated_data=b64(b"aad"))["data"]
@@ -120,7 +124,7 @@ def test_ciphertexts_are_opened_by_another_implementation(transit, kind):
 
 @pytest.mark.parametrize("kind", list(CIPHERS))
 def test_derived_and_convergent_keys_are_those_of_vault(transit, kind):
-    transit.create_key("k", key_type=kind, exportable=True, derived=True, convergent_encryption=True)
+    transit.write("keys/k", type=kind, exportable=True, derived=True, convergent_encryption=True)
     shown = transit.read_key("k")["data"]
     assert (shown["kdf"], shown["convergent_encryption"], shown["convergent_encryption_version"]) == ("hkdf_sha256", True, -1)
     secret = unb64(transit.export_key("k", "encryption-key")["data"]["keys"]["1"])
@@ -168,18 +172,22 @@ def test_ecdsa_signatures_verify_elsewhere_and_theirs_here(transit, kind):
     )
     assert private.public_key() == public
     for name, digest in DIGESTS.items():
-        signed = transit.sign_data("k", hash_input=b64(MESSAGE), hash_algorithm=name)["data"]["signature"]
+        signed = transit.write("sign/k", input=b64(MESSAGE), hash_algorithm=name)["data"]["signature"]
         public.verify(unb64(payload(signed)), MESSAGE, ec.ECDSA(digest))
         theirs = "vault:v1:" + b64(private.sign(MESSAGE, ec.ECDSA(digest)))
-        for signature, valid in [(theirs, True), (signed, True)]:
-            verified = transit.verify_signed_data(
-                "k", hash_input=b64(MESSAGE), signature=signature, hash_algorithm=name
-            )
+        other = "vault:v1:" + b64(private.sign(b"other", ec.ECDSA(digest)))
+        for signature, valid in [(theirs, True), (signed, True), (other, False)]:
+            verified = transit.write("verify/k", input=b64(MESSAGE), signature=signature, hash_algorithm=name)
             assert verified["data"] == {"valid": valid}
         hashed = hashes.Hash(digest)
         hashed.update(MESSAGE)
-        prehashed = transit.sign_data("k", hash_input=b64(hashed.finalize()), hash_algorithm=name, prehashed=True)
+        prehashed = transit.write("sign/k", input=b64(hashed.finalize()), hash_algorithm=name, prehashed=True)
         public.verify(unb64(payload(prehashed["data"]["signature"])), MESSAGE, ec.ECDSA(digest))
+    signed = transit.sign_data("k", hash_input=b64(MESSAGE), hash_algorithm="sha2-384")["data"]["signature"]
+    verified = transit.verify_signed_data(
+        "k", hash_input=b64(MESSAGE), signature=signed, hash_algorithm="sha2-384"
+    )
+    assert verified["data"] == {"valid": True}
     jws = payload(transit.sign_data("k", hash_input=b64(MESSAGE), marshaling_algorithm="jws")["data"]["signature"])
     raw = base64.urlsafe_b64decode(jws + "=" * (-len(jws) % 4))
     half = len(raw) // 2
@@ -243,12 +251,17 @@ def test_codes_are_those_of_hashlib(transit):
     key = unb64(transit.export_key("k", "hmac-key")["data"]["keys"]["1"])
     for name in DIGESTS.keys() - {"sha1"}:
         digest = name.replace("sha2-", "sha").replace("sha3-", "sha3_")
-        code = transit.generate_hmac("k", hash_input=b64(MESSAGE), algorithm=name)["data"]["hmac"]
+        code = transit.write("hmac/k", input=b64(MESSAGE), algorithm=name)["data"]["hmac"]
         assert unb64(payload(code)) == hmac.digest(key, MESSAGE, digest)
-        verified = transit.verify_signed_data("k", hash_input=b64(MESSAGE), hmac=code, hash_algorithm=name)
+        verified = transit.write("verify/k", input=b64(MESSAGE), hmac=code, algorithm=name)
         assert verified["data"] == {"valid": True}
-        summed = transit.hash_data(b64(MESSAGE), algorithm=name, output_format="hex")["data"]["sum"]
+        summed = transit.write("hash", input=b64(MESSAGE), algorithm=name)["data"]["sum"]
         assert summed == hashlib.new(digest, MESSAGE).hexdigest()
+    code = transit.generate_hmac("k", hash_input=b64(MESSAGE), algorithm="sha2-512")["data"]["hmac"]
+    verified = transit.verify_signed_data("k", hash_input=b64(MESSAGE), hmac=code, hash_algorithm="sha2-512")
+    assert verified["data"] == {"valid": True}
+    summed = transit.hash_data(b64(MESSAGE), algorithm="sha2-384", output_format="base64")["data"]["sum"]
+    assert unb64(summed) == hashlib.sha384(MESSAGE).digest()
 
 
 def test_versions_bind_and_are_trimmed(transit):

@@ -3,6 +3,7 @@
 //!
 //! Storage, below the mount's view:
 //! - `policy/<name>`: a key with its settings and all its versions, see [`key`];
+//! - `auto-rotate/<name>`: empty, for each key that rotates by itself;
 //! - `import/wrapping-key`: the RSA key under which keys are brought in;
 //! - `config/keys`, `config/cache`: the mount's settings.
 //!

@@ -39,6 +39,9 @@ impl Transit {
             )
         };
         let mut key = Key::decode(&document).map_err(refused)?;
+        if !key.is_sound() {
+            return Err(Error::invalid("the backup is damaged"));
+        }
         let named = match named {
             "" => request.text("name")?.unwrap_or_default(),
             named => named.to_owned(),

@@ -120,7 +120,7 @@ impl Key {
                 "a key has at most {VERSIONS_MAX} versions: trim it with min_available_version first"
             )));
         }
-        self.settings.latest += 1;
+        self.settings.latest = self.settings.latest.saturating_add(1);
         self.versions.insert(self.settings.latest, version);
         Ok(())
     }
@@ -204,6 +204,23 @@ impl Key {
         })
     }
 
+    /// Whether a key that came from outside holds together: its numbers fit each other, its versions expand.
+    pub(super) fn is_sound(&self) -> bool {
+        let settings = &self.settings;
+        let range = 1..=settings.latest;
+        let numbers = range.contains(&settings.min_decryption)
+            && settings.min_encryption <= settings.latest
+            && (settings.min_encryption == 0 || settings.min_encryption >= settings.min_decryption)
+            && settings.min_available <= settings.min_decryption
+            && settings.latest <= LATEST_MAX
+            && settings.auto_rotate_period >= 0
+            && (settings.kind != Kind::Hmac || HMAC_LEN.contains(&settings.key_size));
+        let kept = settings.min_available.max(1)..=settings.latest;
+        let whole = self.versions.len() <= VERSIONS_MAX && self.versions.keys().copied().eq(kept);
+        let expands = || self.versions.values().all(|version| version.material(settings.kind).is_ok());
+        numbers && whole && settings.check().is_ok() && expands()
+    }
+
     /// A fresh version for this key, to be added to it. Off this thread where it takes long.
     pub(super) async fn generate(
         settings: &Settings,
@@ -237,5 +254,7 @@ pub(super) const HMAC_LEN: RangeInclusive<usize> = 32..=512;
 const HMAC_LEN_DEFAULT: usize = 32;
 /// Versions that a key holds: one entry of storage is at most so large (400 kB on DynamoDB).
 const VERSIONS_MAX: usize = 1000;
+/// Far above what a key reaches, far below what a number holds.
+const LATEST_MAX: u32 = 1 << 30;
 /// The form of the stored document.
 const FORMAT: u32 = 1;

@@ -96,7 +96,7 @@ impl KeyStore {
             if !change(&mut key)? {
                 return Ok(Some(cached.key.clone()));
             }
-            match self.store(key, Some(cached.stored), now).await {
+            match self.store(key, Some(&cached), now).await {
                 Ok(key) => return Ok(Some(key)),
                 Err(Error::Store(trustkeep_store::Error::Conflict { .. })) => self.forget(name),
                 Err(error) => return Err(error),
@@ -113,8 +113,8 @@ impl KeyStore {
         let name = key.settings.name.clone();
         let _alone = self.alone(&name).await;
         for _ in 0..ATTEMPTS {
-            let stored = self.load(&name, now).await?.map(|cached| cached.stored);
-            match self.store(key.clone(), stored, now).await {
+            let before = self.load(&name, now).await?;
+            match self.store(key.clone(), before.as_deref(), now).await {
                 Err(Error::Store(trustkeep_store::Error::Conflict { .. })) => self.forget(&name),
                 other => return other,
             }
@@ -137,7 +137,7 @@ impl KeyStore {
             let Some(cached) = self.load(name, now).await? else { return Ok(None) };
             allowed(&cached.key)?;
             let batch = Batch::new().expect(path(name), Some(cached.stored)).delete(path(name));
-            let removed = self.view.commit(batch).await;
+            let removed = self.view.commit(with_mark(batch, name, Some(&cached), false)).await;
             self.forget(name);
             match removed {
                 Ok(_) => return Ok(Some(())),
@@ -156,12 +156,12 @@ impl KeyStore {
         self.view.list(FOLDER).await
     }
 
-    /// At most `limit` names that sort after `after`.
+    /// At most `limit` names of keys that rotate by themselves, those that sort after `after`.
     ///
     /// # Errors
     /// The same.
-    pub(super) async fn names_after(&self, after: &str, limit: usize) -> Result<Vec<String>> {
-        self.view.list_page(FOLDER, after, limit).await
+    pub(super) async fn rotating_after(&self, after: &str, limit: usize) -> Result<Vec<String>> {
+        self.view.list_page(ROTATING, after, limit).await
     }
 
     /// The key of this name straight from storage, without a place in memory: for going through all of them.
@@ -195,9 +195,12 @@ impl KeyStore {
         Ok(Some(self.remember(name, key, entry.version, now)))
     }
 
-    async fn store(&self, key: Key, expected: Option<Version>, now: i64) -> Result<Arc<Key>> {
+    /// Stores a key in the place of `before`.
+    async fn store(&self, key: Key, before: Option<&Cached>, now: i64) -> Result<Arc<Key>> {
         let name = key.settings.name.clone();
+        let expected = before.map(|before| before.stored);
         let batch = Batch::new().expect(path(&name), expected).put(path(&name), key.encode()?);
+        let batch = with_mark(batch, &name, before, key.settings.auto_rotate_period > 0);
         // While the commit is under way it may be durable: memory must not answer with the key before it.
         self.forget(&name);
         let stored = self.view.commit(batch).await?;
@@ -232,12 +235,25 @@ impl std::fmt::Debug for KeyStore {
     }
 }
 
+/// The batch with what it takes to find the key, or no longer, among those that rotate by themselves: looking for
+/// them does not read all keys.
+fn with_mark(batch: Batch, name: &str, before: Option<&Cached>, rotates: bool) -> Batch {
+    let mark = format!("{ROTATING}/{name}");
+    match (before.is_some_and(|before| before.key.settings.auto_rotate_period > 0), rotates) {
+        (false, true) => batch.put(mark, Vec::new()),
+        (true, false) => batch.delete(mark),
+        _ => batch,
+    }
+}
+
 fn path(name: &str) -> String {
     format!("{FOLDER}/{name}")
 }
 
 /// The folder of keys in the mount's storage.
 const FOLDER: &str = "policy";
+/// The folder of the names of keys that rotate by themselves.
+const ROTATING: &str = "auto-rotate";
 /// Keys kept in memory at most.
 const CACHED_MAX: usize = 10_000;
 /// Nanoseconds after which a key in memory is compared with storage.

@@ -36,7 +36,7 @@ impl Transit {
     pub(super) async fn rotate_due(&self, now: i64) -> Result<()> {
         let mut last = String::new();
         loop {
-            let names = self.keys.names_after(&last, PAGE).await?;
+            let names = self.keys.rotating_after(&last, PAGE).await?;
             let Some(end) = names.last().cloned() else { return Ok(()) };
             for name in names {
                 if let Err(error) = self.rotate_if_due(&name, now).await {

@@ -189,6 +189,16 @@ async fn a_due_key_rotates_by_itself() {
     assert_eq!(mount.read("keys/still").await["latest_version"], 1);
     mount.engine.tick(start + 7203).await.unwrap();
     assert_eq!(mount.read("keys/due").await["latest_version"], 3);
+    let rotating = || async { mount.fixture.view.list("auto-rotate").await.unwrap() };
+    assert_eq!(rotating().await, ["due"]);
+    mount.write("keys/still/config", json!({ "auto_rotate_period": 7200 })).await;
+    assert_eq!(rotating().await, ["due", "still"]);
+    mount.write("keys/due/config", json!({ "auto_rotate_period": 0, "deletion_allowed": true })).await;
+    mount.write("keys/still/config", json!({ "deletion_allowed": true })).await;
+    mount.engine.handle(&mount.fixture.delete("keys/still")).await.unwrap();
+    assert!(rotating().await.is_empty());
+    mount.engine.tick(start + 11_000).await.unwrap();
+    assert_eq!(mount.read("keys/due").await["latest_version"], 3);
 }
 
 #[tokio::test]

@@ -213,6 +213,22 @@ async fn a_backup_brings_a_key_back() {
     mount.engine.keys.remove("k", 0, |_| Ok(())).await.unwrap().unwrap();
     mount.write("restore", restore).await;
     assert_eq!(mount.write("decrypt/k", decrypt).await["plaintext"], "aGk=");
+    let document: Value = serde_json::from_slice(&base64::decode(backup.as_str().unwrap()).unwrap()).unwrap();
+    for (field, value) in [
+        ("latest", json!(0)),
+        ("latest", json!(u32::MAX)),
+        ("min_decryption", json!(0)),
+        ("min_encryption", json!(2)),
+        ("min_available", json!(2)),
+        ("type", json!("rsa-2048")),
+        ("convergent", json!(true)),
+        ("auto_rotate_period", json!(-1)),
+    ] {
+        let mut altered = document.clone();
+        altered["settings"][field] = value;
+        let body = json!({ "backup": base64::encode(altered.to_string()), "name": "altered" });
+        assert_eq!(mount.refused("restore", body).await.0, 400, "{field}");
+    }
     for (body, refusal) in [
         (json!({}), invalid("'backup' must be supplied")),
         (json!({ "backup": backup, "name": "a/b" }), failed("key names cannot be paths")),
