@@ -78,7 +78,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.config.is_empty() {
         anyhow::bail!("no configuration: name a file or directory with -config=PATH, or try -dev");
     }
-    let mut settings = Settings::load(&args.config, &|name| std::env::var(name).ok())?;
+    let settings = Settings::load(&args.config, &|name| std::env::var(name).ok())?;
     let level = args.log_level.as_deref().unwrap_or(settings.log_level.as_str()).to_owned();
     let format = args.log_format.as_deref().unwrap_or(settings.log_format.as_str()).to_owned();
     let host = Host::start(&level, Some(&format), !settings.disable_mlock)?;
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     refuse_what_is_not_there(&settings)?;
-    let seals = crate::seals::seals(&mut settings).await?;
+    let seals = crate::seals::seals(&settings).await?;
     let _pid_file = write_pid(settings.pid_file.as_deref())?;
     let listeners = settings.listeners.iter().map(listener).collect::<anyhow::Result<Vec<_>>>()?;
     let tls: Vec<ServerTls> = listeners.iter().filter_map(|(_, _, tls)| tls.clone()).collect();

@@ -1,7 +1,9 @@
-//! Seals that a key management service holds: AWS KMS as moto plays it.
+//! Seals that a key management service holds: AWS KMS as moto plays it, and another vault.
 
 mod auto_unseal;
+mod command_line;
 mod migration;
+mod transit;
 
 use std::path::Path;
 
