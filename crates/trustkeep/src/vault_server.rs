@@ -149,6 +149,7 @@ fn core_settings(settings: &Settings) -> CoreSettings {
         cluster_name: settings.cluster_name.clone().unwrap_or_default(),
         api_addr: settings.api_addr.clone().unwrap_or_default(),
         ui: settings.ui,
+        user_lockout: settings.user_lockout.clone(),
         raw_storage_endpoint: settings.raw_storage_endpoint,
         prometheus: !settings.telemetry.prometheus_retention_time.is_zero(),
         log_level: settings.log_level.as_str().parse().unwrap_or_default(),

@@ -20,6 +20,7 @@ mod lease;
 pub mod lease_store;
 mod lease_tidy;
 mod leasing;
+pub mod lockout;
 mod login;
 pub mod mount;
 pub mod path_store;
@@ -35,6 +36,7 @@ mod tests;
 pub mod token;
 pub mod token_store;
 pub mod ttl;
+mod unmounting;
 mod unsealing;
 mod version_history;
 mod view;
@@ -94,6 +96,8 @@ pub struct CoreSettings {
     pub raw_storage_endpoint: bool,
     /// Whether `sys/metrics` has the Prometheus form.
     pub prometheus: bool,
+    /// After how many failed logins who must wait.
+    pub user_lockout: lockout::LockoutRules,
     /// The level that logs begin with.
     pub log_level: trustkeep_chassis::logs::Level,
     /// The configuration as `sys/config/state/sanitized` shows it.
@@ -111,6 +115,7 @@ impl Default for CoreSettings {
             ui: false,
             raw_storage_endpoint: false,
             prometheus: true,
+            user_lockout: lockout::LockoutRules::default(),
             log_level: trustkeep_chassis::logs::Level::Info,
             sanitized: serde_json::Map::new(),
         }
@@ -151,6 +156,8 @@ pub struct Unsealed {
     pub identity: identity::IdentityStore,
     /// Rate limits.
     pub quotas: quota::Quotas,
+    /// Who failed to log in too often.
+    pub lockout: lockout::Lockout,
     /// The cluster's name and id.
     pub cluster: Cluster,
     /// Mounts that were moved.
@@ -347,6 +354,7 @@ impl Core {
             audit: audit::Audit::load(&barrier, self.audit_kinds.clone(), self.clock.clone()).await?,
             quotas: quota::Quotas::load(&barrier, self.clock.clone()).await?,
             identity: identity::IdentityStore::load(identity, self.random.clone()).await?,
+            lockout: lockout::Lockout::load(&barrier, self.settings.user_lockout.clone()).await?,
             barrier,
             hold,
             requests: standing::Requests::default(),
@@ -377,6 +385,9 @@ impl Unsealed {
             {
                 tracing::warn!(%error, mount = mount.entry.path, "what is due at a mount could not be done");
             }
+        }
+        if let Err(error) = self.lockout.tick(&self.mounts(), now).await {
+            tracing::warn!(%error, "lockouts that are over could not be removed");
         }
     }
 
@@ -444,47 +455,6 @@ impl Unsealed {
         let upgraded = mount::Mount::open(entry.clone(), &self.barrier, leases).await?;
         let mounts = self.mounts().with(upgraded);
         *self.mounts.write() = Arc::new(mounts);
-        Ok(())
-    }
-
-    /// Removes a mount; its storage is cleared in the background, also after a crash.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn unmount(self: &Arc<Self>, full_path: &str) -> Result<()> {
-        let _one_at_a_time = self.changing_mounts.lock().await;
-        let mounts = self.mounts();
-        let Some(mount) = mounts.get(full_path) else { return Ok(()) };
-        let leaving = format!("{LEAVING}{}", mount.entry.uuid);
-        let batch = Batch::new().put(leaving, mount.entry.storage_prefix().into_bytes());
-        let batch = batch.and(self.identity.leaving(&mount.entry.accessor));
-        self.barrier.commit(batch.delete(mount.entry.storage_path())).await?;
-        *self.mounts.write() = Arc::new(mounts.without(full_path));
-        let this = self.clone();
-        tokio::spawn(async move { this.finish_unmounting().await });
-        Ok(())
-    }
-
-    /// Clears the storage of mounts that were removed. What fails is tried again at the next removal or unseal.
-    async fn finish_unmounting(&self) {
-        let one_at_a_time = self.changing_mounts.lock().await;
-        if let Err(error) = self.clear_leaving().await {
-            tracing::warn!(%error, "the storage of a removed mount could not be cleared");
-        }
-        drop(one_at_a_time);
-        if let Err(error) = self.identity.forget_leaving().await {
-            tracing::warn!(%error, "the aliases at a removed mount could not be removed");
-        }
-    }
-
-    async fn clear_leaving(&self) -> Result<()> {
-        let leaving = View::new(self.barrier.clone(), LEAVING);
-        for uuid in leaving.list("").await? {
-            let Some(entry) = leaving.get(&uuid).await? else { continue };
-            let prefix = String::from_utf8_lossy(entry.value.expose()).into_owned();
-            View::new(self.barrier.clone(), &prefix).clear("").await?;
-            leaving.commit(Batch::new().delete(uuid)).await?;
-        }
         Ok(())
     }
 

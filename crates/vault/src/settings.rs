@@ -15,6 +15,7 @@ mod storage;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod user_lockout;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub default_max_request_duration: Duration,
     /// Metrics.
     pub telemetry: Telemetry,
+    /// After how many failed logins who must wait.
+    pub user_lockout: crate::core::lockout::LockoutRules,
     /// Whether `sys/raw` is there.
     pub raw_storage_endpoint: bool,
     /// Where the process number is written.
@@ -215,6 +218,7 @@ impl Settings {
                 .unwrap_or(131_072),
             default_max_request_duration: request_duration,
             telemetry: telemetry::parse(top, reader),
+            user_lockout: user_lockout::parse(top, reader),
             raw_storage_endpoint: top
                 .boolean("raw_storage_endpoint", &["VAULT_RAW_STORAGE_ENDPOINT"], reader)
                 .unwrap_or(false),
@@ -261,10 +265,18 @@ const KEYS: Keys = Keys {
         "raw_storage_endpoint",
         "pid_file",
     ],
-    blocks: &["storage", "backend", "ha_storage", "ha_backend", "listener", "seal", "telemetry"],
+    blocks: &[
+        "storage",
+        "backend",
+        "ha_storage",
+        "ha_backend",
+        "listener",
+        "seal",
+        "telemetry",
+        "user_lockout",
+    ],
     without_effect: &[
         "service_registration",
-        "user_lockout",
         "log_file",
         "log_rotate_bytes",
         "log_rotate_duration",

@@ -101,6 +101,7 @@ impl Core {
         request: Request,
     ) -> Result<Option<Response>> {
         let began = Instant::now();
+        let attempt = unsealed.lockout.admit(mount, &request)?;
         let answer = match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
             (None, "system") => system::answer(self, unsealed, &request).await,
@@ -108,7 +109,9 @@ impl Core {
             (None, _) => auth::token::answer(self, unsealed, &request).await,
         };
         self.telemetry.route(request.operation, &request.mount_point, began.elapsed());
-        let Some(mut response) = answer? else { return Ok(None) };
+        let Some(mut response) = unsealed.lockout.settle(attempt, request.now, answer).await? else {
+            return Ok(None);
+        };
         if let Some(login) = response.login.take() {
             let path = format!("{}{}", request.mount_point, request.path);
             response = self.log_in(unsealed, mount, path, &request, (response, *login)).await?;

@@ -74,6 +74,9 @@ pub struct MountConfig {
     pub allowed_response_headers: Vec<String>,
     /// Auth methods: the type of the tokens that logins give.
     pub token_type: String,
+    /// Auth methods with passwords: after how many failed logins who must wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_lockout_config: Option<super::lockout::LockoutSettings>,
 }
 
 impl MountEntry {

@@ -1,6 +1,7 @@
 //! The core from outside: requests in, answers out, over the memory store and a clock that the test moves.
 
 mod audit;
+mod identity;
 mod seals;
 mod system;
 mod tokens;

@@ -10,6 +10,7 @@ mod host;
 mod keys;
 pub(crate) mod leases;
 mod lifecycle;
+mod lockout;
 mod mounts;
 mod password_policies;
 mod plugins;
@@ -99,6 +100,7 @@ pub async fn answer(
         }
         "host-info" | "in-flight-req" if rest.is_empty() => Err(Error::UnsupportedOperation),
         "tools" => tools::answer(request, rest, core.random()),
+        "locked-users" => lockout::answer(unsealed, request, rest).await,
         "remount" => remount::answer(core, unsealed, request, rest),
         "leases" => leases::answer(core, unsealed, request, rest).await,
         "renew" | "revoke" | "revoke-prefix" | "revoke-force" => {

@@ -12,7 +12,7 @@ use crate::response::Response;
 impl AppRole {
     /// `tidy/secret-id`: what is done every minute, at once and to its end.
     pub(super) async fn tidy(&self, request: &Request) -> Result<Option<Response>> {
-        self.sweep(request.now / NANOS, usize::MAX).await?;
+        self.sweep(request.now, usize::MAX).await?;
         let response = Response { status: Some(202), ..Default::default() };
         Ok(Some(response.warn(
             "Tidy operation successfully started. Any information from the operation will be printed to Vault's \
@@ -26,7 +26,7 @@ impl AppRole {
             return Ok(());
         }
         self.next_sweep.store(now + SWEEP_SECONDS, Ordering::Relaxed);
-        let is_all = self.sweep(now, SWEEP_MAX).await;
+        let is_all = self.sweep(now.saturating_mul(NANOS), SWEEP_MAX).await;
         if !matches!(is_all, Ok(true)) {
             self.sweep_soon();
         }
@@ -38,7 +38,8 @@ impl AppRole {
         self.next_sweep.store(0, Ordering::Relaxed);
     }
 
-    /// Removes up to `max` secret ids that ended, and the same of deleted roles; whether those were all.
+    /// Removes up to `max` secret ids that ended, and the same of deleted roles; whether those were all. `now` is in unix
+    /// nanoseconds.
     async fn sweep(&self, now: i64, max: usize) -> Result<bool> {
         Ok(self.sweep_ended(now, max).await? & self.sweep_gone(max).await?)
     }
@@ -49,7 +50,7 @@ impl AppRole {
             let names = self.view.list_page("expire", "", left.min(BATCH)).await?;
             let ended = |name: &&String| {
                 let end = name.split('-').next().and_then(|end| i64::from_str_radix(end, 16).ok());
-                end.is_none_or(|end| end <= now.saturating_mul(NANOS))
+                end.is_none_or(|end| end <= now)
             };
             let due: Vec<_> = names.iter().take_while(ended).collect();
             if due.is_empty() {

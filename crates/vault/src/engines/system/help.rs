@@ -63,6 +63,13 @@ pub const HELP: Help = Help {
         PathHelp::new("remount/status/{migration_id}", &[Read], "Check the status of a mount move operation"),
         PathHelp::new("replication/status", &[Read], "Returns the status of replication.").public(),
         PathHelp::new("rotate", &[Update], "Rotates the backend encryption key used to persist data.").sudo(),
+        PathHelp::new("locked-users", &[Read], "Report the locked user count metrics.")
+            .takes(&[text("mount_accessor", "The auth mount that is asked about.")]),
+        PathHelp::new(
+            "locked-users/{mount_accessor}/unlock/{alias_identifier}",
+            &[Update],
+            "Unlock the user of that alias at that auth mount.",
+        ),
         PathHelp::new("seal", &[Update], "Seals the Vault.").sudo(),
         PathHelp::new("seal-status", &[Read], "Returns the seal status of the Vault.").public(),
         PathHelp::new("step-down", &[Update], "This endpoint forces the node to give up active status.").sudo(),

@@ -120,6 +120,9 @@ impl Mounts<'_> {
         data.insert("force_no_cache".into(), entry.config.force_no_cache.into());
         data.insert("max_lease_ttl".into(), or(entry.config.max_lease_ttl, max).into());
         entry.config.describe_lists(&mut data);
+        if let Some(settings) = &entry.config.user_lockout_config {
+            super::lockout::describe(settings, &mut data);
+        }
         if let Some(options) = &entry.options {
             data.insert("options".into(), json!(options));
         }
@@ -143,6 +146,7 @@ impl Mounts<'_> {
             if let Some(options) = options {
                 change_options(entry, options)?;
             }
+            super::lockout::tune(entry, &request.data)?;
             apply(&mut entry.config, &request.data, table)
         };
         self.unsealed.change_mount(&self.full_path(&path), self.leases(), change).await?;
