@@ -4,6 +4,7 @@ import glob
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import socket
@@ -128,6 +129,11 @@ class Postgres:
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that the system gives to no connection: it stays free for a restart."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(15_000, 32_000)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue

@@ -1,5 +1,7 @@
 """Servers for the tests: backends once a run, one vault for each store and file of tests."""
 
+import glob
+
 import pytest
 
 from backends import Backends
@@ -58,6 +60,15 @@ def kv2(vault, root):
     path = _mount(vault, root, "2")
     yield path
     root.sys.disable_secrets_engine(path)
+
+
+@pytest.fixture(scope="session")
+def library_faketime():
+    """The library that gives a program another time of day."""
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not found:
+        pytest.skip("libfaketime is missing")
+    return found[0]
 
 
 def pytest_terminal_summary(terminalreporter):

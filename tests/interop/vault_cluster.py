@@ -1,6 +1,7 @@
 """Several vault servers on one store, as in production: each with ports of its own, one of them active."""
 
 import pathlib
+import re
 import signal
 import time
 
@@ -11,6 +12,13 @@ from backends import free_port
 from vault_server import VaultServer, storage_stanza
 
 HA_STORES = ["postgresql", "dynamodb-moto", "dynamodb-local"]
+
+
+def own_storage(store, backends, size):
+    """For each server a stanza of one storage, where that is reached, and the text in the stanza that says so."""
+    stanza = storage_stanza(store, None, backends, ha=True)
+    place = re.search(r"127\.0\.0\.1:(\d+)", stanza)
+    return [(stanza, ("127.0.0.1", int(place.group(1))), place.group(0))] * size
 
 
 class Node(VaultServer):

@@ -44,6 +44,8 @@ def storage_stanza(store, folder, backends, ha=False):
 class VaultServer:
     """`trustkeep vault server` with a configuration of its own: started, stopped, started again."""
 
+    environment = None
+
     def __init__(self, store, folder, backends):
         self.store = store
         self.folder = pathlib.Path(folder)
@@ -63,7 +65,7 @@ class VaultServer:
         """Starts it and waits until it answers."""
         log = open(self.folder / "server.log", "ab")
         command = [BINARY, "vault", "server", f"-config={self.config}"]
-        self.process = processes.start(command, stdout=subprocess.PIPE, stderr=log)
+        self.process = processes.start(command, None, self.environment, stdout=subprocess.PIPE, stderr=log)
         try:
             line = processes.line_with(self.process, self.process.stdout, "Listener: tcp")
         except RuntimeError as error:

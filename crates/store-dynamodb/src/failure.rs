@@ -137,6 +137,14 @@ impl Call<'_> {
                 self.region,
                 self.endpoint.map(|endpoint| format!(" at {endpoint}")).unwrap_or_default()
             ))),
+            "ValidationException"
+                if message.is_some_and(|text| text.contains("does not match the schema")) =>
+            {
+                Failure::Refused(Error::Schema(format!(
+                    "the keys of the table {} in region {} have other names or types than expected; create one with the keys that `trustkeep schema --print` shows, or name another table",
+                    self.table, self.region
+                )))
+            }
             "AccessDeniedException" | "AccessDenied" => Failure::Refused(self.denied(message)),
             "UnrecognizedClientException"
             | "InvalidClientTokenId"

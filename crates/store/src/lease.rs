@@ -270,6 +270,12 @@ impl Hold {
         // Whoever renews it also speaks for it: without a sender the lease was released or dropped.
         self.0.has_changed().is_ok() && self.0.borrow().is_some_and(|until| Instant::now() < until)
     }
+
+    /// Waits until it is not held any more.
+    pub async fn over(&self) {
+        // An error says that nobody speaks for the lease any more, which is what is waited for.
+        let _ = self.0.clone().wait_for(Option::is_none).await;
+    }
 }
 
 /// Until when a lease is surely held whose renewal was sent at `sent`: a tenth earlier than others may take it,

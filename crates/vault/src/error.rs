@@ -59,7 +59,7 @@ pub enum Error {
     #[error("Vault is in standby mode")]
     Standby,
     /// This node ceased to be the active one in the middle of it; some of it may have been done: 503.
-    #[error("this node is no longer the active one: the request was given up")]
+    #[error("this node is no longer the active one: the request may or may not have been carried out")]
     Deposed,
     /// The server was not initialised: 400, or 501 on health.
     #[error("server is not yet initialized")]

@@ -21,6 +21,7 @@ mod peers;
 mod term;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -84,6 +85,8 @@ pub struct Ha {
     tls: ServerTls,
     active_since: Mutex<Option<Timestamp>>,
     peers: Mutex<Peers>,
+    /// Whether this process ends and follows nobody any more.
+    is_leaving: AtomicBool,
     /// Room for requests on their way to the active node.
     forwarding: Semaphore,
 }
@@ -113,6 +116,7 @@ impl Ha {
             tls: ServerTls::of(nobody),
             active_since: Mutex::new(None),
             peers: Mutex::default(),
+            is_leaving: AtomicBool::new(false),
             forwarding: Semaphore::new(FORWARDED_AT_ONCE_MAX),
         }))
     }

@@ -192,6 +192,14 @@ impl Unsealed {
         self.hold.as_ref().is_none_or(Hold::is_held)
     }
 
+    /// Waits for the end of the term; for ever where there are no terms.
+    pub(crate) async fn over(&self) {
+        match &self.hold {
+            Some(hold) => hold.over().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until no request uses it any more, at most this long; what goes on then finds the barrier closed.
     pub(crate) async fn drain(&self, patience: Duration) {
         let idle = self.requests.idle();

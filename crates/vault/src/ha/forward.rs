@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -140,6 +141,9 @@ impl Ha {
             }
             let leader = leaders.borrow_and_update().clone();
             let Some(leader) = leader else {
+                if self.is_leaving.load(Ordering::SeqCst) {
+                    return Err(Error::Unavailable("this node is shutting down".into()));
+                }
                 if timeout_at(deadline, leaders.changed()).await.is_err() {
                     return Err(Error::Unable(NO_LEADER.into()));
                 }

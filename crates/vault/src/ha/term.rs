@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -37,6 +38,7 @@ pub async fn run(core: Arc<Core>, shutdown: Shutdown) -> std::result::Result<(),
             }
             ha.set_leader(None);
         }
+        node.say_farewell().await;
     }
     Ok(())
 }
@@ -69,6 +71,26 @@ impl TakingPart<'_> {
             // The sender lives as long as this node's part.
             let _ = changes.changed().await;
         }
+    }
+
+    /// Shows requests that came too late for this node the way to the next leader, while there are any.
+    async fn say_farewell(&self) {
+        let end = Instant::now() + FAREWELL_MAX;
+        let settings = self.ha.lease_settings().1;
+        while self.ha.leader.receiver_count() > 0 && Instant::now() < end {
+            let holder = Lease::observe(self.ha.store.as_ref(), &settings.table, &settings.name).await;
+            let followed = match holder {
+                Ok(holder) => self.follow(holder.as_ref().map(|holder| holder.holder.as_str())).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = followed {
+                tracing::debug!(%error, "the next leader is not known");
+            }
+            sleep(FAREWELL_PAUSE).await;
+        }
+        self.ha.is_leaving.store(true, Ordering::SeqCst);
+        // Wakes those that wait, also if there was no leader before.
+        self.ha.leader.send_replace(None);
     }
 
     /// Waits for the lease, following whoever has it meanwhile. `not_before` counts until another node has had it:
@@ -245,6 +267,9 @@ impl TakingPart<'_> {
 const STEPPED_DOWN: Duration = Duration::from_secs(10);
 /// How long requests under way may take to end before the lease is let go of.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// For how long a node that ends still sends requests to the next leader.
+const FAREWELL_MAX: Duration = Duration::from_secs(3);
+const FAREWELL_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 const ECHO_EVERY: Duration = Duration::from_secs(5);
 /// How often a standby looks at the keyring, so that it knows each term before the next root key comes.

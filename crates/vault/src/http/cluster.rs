@@ -49,8 +49,8 @@ impl Edge {
                 }
                 Ok(term) => {
                     let response = match body {
-                        Body::Coming(body) => self.answer_here(&parts, body).await,
-                        Body::Here(bytes) => self.answer_here(&parts, Full::new(bytes)).await,
+                        Body::Coming(body) => self.answer_in(&term, &parts, body).await,
+                        Body::Here(bytes) => self.answer_in(&term, &parts, Full::new(bytes)).await,
                     };
                     if !is_read || self.is_current(&term, &response) {
                         return response;
@@ -78,9 +78,22 @@ impl Edge {
             return Response::default();
         }
         let Ok(term) = self.core.unsealed() else { return answer::error(&Error::Standby) };
-        let response = self.answer_here(&parts, body).await;
+        let response = self.answer_in(&term, &parts, body).await;
         let is_read = is_read(&parts.method);
         if is_read && !self.is_current(&term, &response) { answer::error(&Error::Standby) } else { response }
+    }
+
+    /// Answers within a term: what is not done at its end, for example because the store is silent, is given up.
+    async fn answer_in<B>(&self, term: &Arc<Unsealed>, parts: &Parts, body: B) -> Response<VaultResponse>
+    where
+        B: trustkeep_chassis::http::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        tokio::select! {
+            biased;
+            response = self.answer_here(parts, body) => response,
+            () = term.over() => answer::error(&Error::Deposed),
+        }
     }
 
     /// Whether an answer to a read holds for the time at which it is given.
