@@ -12,6 +12,9 @@ from proxy import Proxy, throttled
 from vault_cluster import HA_STORES, VaultCluster, own_storage
 
 FAILOVER_SECONDS_MAX = 10
+# Not moto: it answers a transaction that it refuses by putting every table back to what it was when that began, and so
+# loses what others wrote meanwhile (`original_table_state` in its `transact_write_items`).
+STORES = [store for store in HA_STORES if store != "dynamodb-moto"]
 
 
 class Setting:
@@ -48,7 +51,7 @@ class Setting:
         assert "panicked" not in logs
 
 
-@pytest.fixture(params=HA_STORES)
+@pytest.fixture(params=STORES)
 def setting(request, backends, tmp_path):
     setting = Setting(request.param, tmp_path, backends)
     yield setting
@@ -150,7 +153,7 @@ def test_a_store_that_was_away_finds_one_leader(setting):
     history.judge()
 
 
-@pytest.mark.parametrize("setting", ["dynamodb-moto"], indirect=True)
+@pytest.mark.parametrize("setting", ["dynamodb-local"], indirect=True)
 def test_throttling_is_waited_out(setting):
     history = History(setting.cluster)
     chance = random.Random(7)
@@ -164,7 +167,7 @@ def test_throttling_is_waited_out(setting):
     history.judge()
 
 
-@pytest.mark.parametrize("store", ["postgresql", "dynamodb-moto"])
+@pytest.mark.parametrize("store", STORES)
 def test_a_clock_that_is_an_hour_off_makes_no_difference(store, backends, tmp_path, library_faketime):
     ahead = {"LD_PRELOAD": library_faketime, "FAKETIME": "+1h", "DONT_FAKE_MONOTONIC": "1"}
     setting = Setting(store, tmp_path, backends, environments=(None, ahead))
