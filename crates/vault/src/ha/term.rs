@@ -93,8 +93,8 @@ impl TakingPart<'_> {
         self.ha.leader.send_replace(None);
     }
 
-    /// Waits for the lease, following whoever has it meanwhile. `not_before` counts until another node has had it:
-    /// what was asked for has come about then.
+    /// Waits for the lease, following whoever has it meanwhile. `not_before` counts until another node has had it, or
+    /// has let enough time go by in which it could have: a vault without any active node serves nobody.
     async fn contend(&self, mut not_before: Instant) -> Option<(String, Lease)> {
         let (id, settings) = self.ha.lease_settings();
         let contender = Contender::new(self.ha.store.clone(), settings.clone());
@@ -107,6 +107,7 @@ impl TakingPart<'_> {
             }
         };
         let mut pause = settings.watch_every;
+        let mut free_since = None;
         let mut next_echo = Instant::now();
         let mut next_refresh = Instant::now() + REFRESH_EVERY;
         loop {
@@ -123,7 +124,8 @@ impl TakingPart<'_> {
                 Ok((Some(lease), _)) => return Some((id, lease)),
                 Ok((None, holder)) => {
                     pause = settings.watch_every;
-                    if holder.is_some() {
+                    let since = *free_since.get_or_insert_with(Instant::now);
+                    if holder.is_some() || since.elapsed() > settings.watch_every * LOOKS_LEFT {
                         not_before = Instant::now();
                     }
                     let holder = holder.map(|holder| holder.holder);
@@ -267,6 +269,8 @@ impl TakingPart<'_> {
 const STEPPED_DOWN: Duration = Duration::from_secs(10);
 /// How long requests under way may take to end before the lease is let go of.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// How often the others look at a free lease before this node, which gave it up, may have it again.
+const LOOKS_LEFT: u32 = 3;
 /// For how long a node that ends still sends requests to the next leader.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 const FAREWELL_PAUSE: Duration = Duration::from_millis(100);
