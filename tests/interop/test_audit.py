@@ -24,9 +24,9 @@ def log(vault, root):
     root.sys.disable_audit_device(name)
 
 
-def entries(path, **wanted):
+def entries(log, /, **wanted):
     """The log's entries whose requests have these fields."""
-    lines = [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()]
+    lines = [json.loads(line) for line in pathlib.Path(log).read_text().splitlines()]
     return [line for line in lines if all(line["request"].get(key) == value for key, value in wanted.items())]
 
 

@@ -7,9 +7,11 @@ import pytest
 @pytest.fixture
 def config(vault):
     """Answers tell how much is left, as long as the test runs."""
-    vault.request("POST", "sys/quotas/config", {"enable_rate_limit_response_headers": True}).raise_for_status()
+    before = vault.request("GET", "sys/quotas/config").json()["data"]
+    during = {**before, "enable_rate_limit_response_headers": True}
+    vault.request("POST", "sys/quotas/config", during).raise_for_status()
     yield
-    vault.request("POST", "sys/quotas/config", {"enable_rate_limit_response_headers": False}).raise_for_status()
+    vault.request("POST", "sys/quotas/config", before).raise_for_status()
 
 
 def test_quotas_are_made_read_listed_and_removed(vault, root, kv1):
