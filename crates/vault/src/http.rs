@@ -168,6 +168,19 @@ impl Edge {
     }
 }
 
+/// Reads a request and its body without answering it.
+///
+/// # Errors
+/// What the edge would refuse.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read(parts: &Parts, whole: Bytes) -> Result<Request> {
+    let mut request = parse::head(parts)?;
+    if parse::takes_body(request.operation) {
+        parse::body(&mut request, &parts.headers, whole)?;
+    }
+    Ok(request)
+}
+
 /// How the listener itself refuses, in Vault's shape.
 pub fn refusal(refusal: Refusal) -> Response<Bytes> {
     let body = serde_json::json!({ "errors": [refusal.message()] }).to_string();

@@ -22,6 +22,8 @@ pub mod core;
 mod duration;
 pub mod engines;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod ha;
 pub mod hcl;
 pub mod help;

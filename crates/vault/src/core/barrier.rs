@@ -289,7 +289,7 @@ fn close(
     Ok(sealed)
 }
 
-fn open(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<SecretBytes> {
+pub(crate) fn open(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<SecretBytes> {
     let damaged =
         || Error::internal(format!("the entry at {path} does not open: it is damaged or was moved"));
     let (term, rest) = sealed.split_first_chunk::<4>().ok_or_else(damaged)?;

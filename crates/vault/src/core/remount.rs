@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::barrier::Batch;
 use super::mount::{Mount, MountEntry, MountTable};
-use super::{Core, Unsealed};
+use super::revocation::OnFailure;
+use super::{Core, NANOS, Unsealed};
 use crate::{Error, Result};
 
 /// The moves since the vault was unsealed, the latest ones.
@@ -109,7 +110,8 @@ impl Core {
 
     /// What is done while the mount takes no requests.
     async fn remount_quiet(&self, unsealed: &Arc<Unsealed>, from: &str, entry: &MountEntry) -> Result<()> {
-        let _ = from;
+        let now = self.now() / NANOS;
+        unsealed.revoke_prefix(from.trim_end_matches('/'), OnFailure::Report, now).await?;
         unsealed.barrier.commit(Batch::new().put_json(entry.storage_path(), entry)?).await.map(drop)
     }
 }

@@ -48,6 +48,13 @@ mod text;
 mod version;
 mod wrapping;
 
+/// Takes a ciphertext apart as every operation does first.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_ciphertext(text: &str) -> bool {
+    text::Parts::of(text, "ciphertext")
+        .is_ok_and(|parts| crate::engines::base64::decode(parts.payload).is_ok())
+}
+
 /// The transit engine.
 #[derive(Debug)]
 pub struct Transit {
