@@ -9,7 +9,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCENARIOS = ["kv1", "kv2", "mounts", "policies", "system", "tokens", "watcher",
-             "wrapping", "leases", "approle", "userpass", "audit", "root", "transit"]
+             "wrapping", "approle", "userpass", "audit", "root", "transit"]
 
 
 @pytest.fixture(scope="session")

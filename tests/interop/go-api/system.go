@@ -37,7 +37,11 @@ func system(r *run) {
 
 	_, err = r.client("").Sys().ListMountsWithContext(r)
 	r.refused(err, 403, "permission denied")
-	_, err = r.root.Logical().ReadWithContext(r, "no/such/mount")
+	// This client takes a 404 without data for "nothing there", whatever its message.
+	nothing, err := r.root.Logical().ReadWithContext(r, "no/such/mount")
+	r.ok(err)
+	r.is(nothing == nil, "something where nothing is mounted")
+	_, err = r.root.Logical().WriteWithContext(r, "no/such/mount", nil)
 	r.refused(err, 404, `no handler for route "no/such/mount`)
 	help, err := r.root.HelpWithContext(r, "sys/mounts")
 	r.ok(err)

@@ -71,6 +71,7 @@ impl Core {
     pub async fn unseal_with(&self, part: UnsealPart<'_>) -> Result<()> {
         let mut attempt = self.unsealing.lock().await;
         let config = self.seal_config().await?.ok_or(Error::Uninitialized)?;
+        let share = decode_share(part.key)?;
         if !self.is_sealed() {
             return Ok(());
         }
@@ -84,7 +85,6 @@ impl Core {
             Some(glass) => glass.holders(),
             None => self.holders(&config).await?,
         };
-        let share = decode_share(part.key)?;
         if attempt.shares.is_empty() {
             *attempt =
                 Attempt { shares: Shares::default(), migrate: part.migrate, break_glass: part.break_glass };

@@ -109,6 +109,9 @@ pub(super) async fn unseal(core: &Arc<Core>, request: &Request) -> Result<Option
         return Err(Error::Uninitialized);
     }
     if reset {
+        if !core.is_sealed() {
+            return Err(Error::invalid("vault is unsealed"));
+        }
         core.reset_unseal().await;
     } else {
         core.unseal_with(UnsealPart { key: key.expose(), migrate, break_glass }).await?;
