@@ -483,4 +483,3 @@ const NANOS: i64 = 1_000_000_000;
 pub const SYSTEM_CONFIG: &str = "sys/config/";
 const CLUSTER: &str = "core/cluster/local/info";
 const POLICIES: &str = "sys/policy/";
-const LEAVING: &str = "core/leaving/";

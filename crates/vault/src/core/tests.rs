@@ -2,6 +2,7 @@
 
 mod audit;
 mod identity;
+mod leases;
 mod seals;
 mod system;
 mod tokens;

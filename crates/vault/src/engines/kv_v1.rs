@@ -12,10 +12,10 @@ use trustkeep_crypto::{SecretBytes, SecretString};
 
 use super::kv_v2::body;
 use super::{Engine, EngineContext};
-use crate::core::{Batch, View};
+use crate::core::{Batch, LeaseEntry, View};
 use crate::duration::go_duration;
 use crate::request::{Operation, Request, parse_seconds};
-use crate::response::Response;
+use crate::response::{Response, SecretLease};
 use crate::{Error, Result};
 
 /// Where the secrets stand in the mount's storage.
@@ -25,6 +25,8 @@ pub(in crate::engines) const FOLDER: &str = "v1/";
 #[derive(Debug)]
 pub struct KvV1 {
     secrets: RawMaps,
+    /// Whether each read gives a lease, which is there so that it can be revoked and renewed; nothing else.
+    leased: bool,
     lease_default: i64,
     lease_max: i64,
 }
@@ -34,6 +36,7 @@ impl KvV1 {
     pub fn new(context: &EngineContext) -> Self {
         KvV1 {
             secrets: RawMaps::new(context.view.below(FOLDER)),
+            leased: context.options.get("leased_passthrough").is_some_and(|leased| leased == "true"),
             lease_default: context.lease_default,
             lease_max: context.lease_max,
         }
@@ -42,9 +45,11 @@ impl KvV1 {
     /// The secret as answer, with the seconds after which its author wants it to be read again.
     async fn read(&self, path: &str) -> Result<Option<Response>> {
         let text = self.secrets.read(path).await?.ok_or(Error::NotFound)?;
-        let hint: Hint =
-            serde_json::from_str(text.get()).map_err(|_| Error::internal("a secret is not JSON"))?;
-        let wanted = hint.ttl.or(hint.lease).as_ref().and_then(parse_seconds).filter(|seconds| *seconds > 0);
+        let wanted = said_ttl(&text)?;
+        if self.leased {
+            let secret = Some(Box::new(leased(path, wanted)));
+            return Ok(Some(Response { secret, ..Response::text(text) }));
+        }
         let wanted = wanted.unwrap_or(self.lease_default);
         let mut response = Response::text(text);
         response.lease_duration = wanted;
@@ -76,6 +81,26 @@ impl Engine for KvV1 {
     async fn exists(&self, request: &Request) -> Result<Option<bool>> {
         self.secrets.exists(&request.path).await.map(Some)
     }
+
+    /// For as long as the secret says now.
+    async fn renew(&self, lease: &LeaseEntry, _increment: i64) -> Result<SecretLease> {
+        let path = lease.internal.get("path").and_then(Value::as_str).unwrap_or_default();
+        let gone = || Error::invalid("the secret is gone: its lease cannot be renewed");
+        let text = self.secrets.read(path).await?.ok_or_else(gone)?;
+        Ok(leased(path, said_ttl(&text)?))
+    }
+}
+
+/// Seconds that a secret says it holds.
+fn said_ttl(text: &RawValue) -> Result<Option<i64>> {
+    let hint: Hint = serde_json::from_str(text.get()).map_err(|_| Error::internal("a secret is not JSON"))?;
+    Ok(hint.ttl.or(hint.lease).as_ref().and_then(parse_seconds).filter(|seconds| *seconds > 0))
+}
+
+/// The lease on a secret: it can be renewed where the secret says how long it holds.
+fn leased(path: &str, ttl: Option<i64>) -> SecretLease {
+    let internal = [("path".to_owned(), Value::from(path))].into_iter().collect();
+    SecretLease { ttl: ttl.unwrap_or(0), max_ttl: 0, renewable: ttl.is_some(), internal }
 }
 
 /// JSON objects by path, as KV version 1 and the cubbyhole keep them.
