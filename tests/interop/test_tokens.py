@@ -161,3 +161,41 @@ def test_children_have_no_more_than_their_parents(vault, root):
     assert bare["policies"] == ["maker"]
     own = make(root, id="an-id-of-its-own", policies=["default"])
     assert own["client_token"] == "an-id-of-its-own" and works(vault, "an-id-of-its-own")
+
+
+def test_roles_are_made_listed_and_used(root):
+    with pytest.raises(hvac.exceptions.InvalidPath):
+        root.auth.token.list_roles()
+    made = root.auth.token.create_or_update_role("team", allowed_policies="reader,writer", orphan=True, period="30m")
+    assert made.status_code == 204
+    assert root.auth.token.list_roles()["data"]["keys"] == ["team"]
+    role = root.auth.token.read_role("team")["data"]
+    assert role["allowed_policies"] == ["reader", "writer"] and role["orphan"] and role["renewable"]
+    auth = root.auth.token.create(role_name="team", ttl="1h")["auth"]
+    assert auth["policies"] == ["default", "reader", "writer"] and auth["orphan"]
+    data = root.auth.token.lookup(auth["client_token"])["data"]
+    assert data["role"] == "team" and data["path"] == "auth/token/create/team"
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="must be subset of the role's allowed policies"):
+        root.auth.token.create(role_name="team", policies=["other"])
+    root.auth.token.delete_role("team")
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="unknown role team"):
+        root.auth.token.create(role_name="team")
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="could not be found, not renewing"):
+        root.auth.token.renew(auth["client_token"])
+
+
+def test_batch_tokens_carry_themselves(vault, root):
+    parent = make(root, policies=["root"])["client_token"]
+    made = make(vault.client(parent), type="batch", policies=["default"], ttl="1h", meta={"k": "v"})
+    assert made["client_token"].startswith("hvb.") and made["token_type"] == "batch"
+    assert made["accessor"] == "" and made["renewable"] is False
+    data = root.auth.token.lookup(made["client_token"])["data"]
+    assert data["type"] == "batch" and data["meta"] == {"k": "v"} and 3590 < data["ttl"] <= 3600
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="batch tokens cannot be renewed"):
+        root.auth.token.renew(made["client_token"])
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="batch tokens cannot be revoked"):
+        root.auth.token.revoke(made["client_token"])
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="batch tokens cannot have"):
+        make(root, type="batch", policies=["default"], num_uses=3)
+    root.auth.token.revoke(parent)
+    assert not works(vault, made["client_token"])
