@@ -166,7 +166,7 @@ def test_children_have_no_more_than_their_parents(vault, root):
 def test_roles_are_made_listed_and_used(root):
     with pytest.raises(hvac.exceptions.InvalidPath):
         root.auth.token.list_roles()
-    made = root.auth.token.create_or_update_role("team", allowed_policies="reader,writer", orphan=True, period="30m")
+    made = root.auth.token.create_or_update_role("team", allowed_policies="reader,writer", orphan=True, token_period="30m")
     assert made.status_code == 204
     assert root.auth.token.list_roles()["data"]["keys"] == ["team"]
     role = root.auth.token.read_role("team")["data"]
