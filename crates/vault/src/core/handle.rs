@@ -32,14 +32,14 @@ impl Core {
         {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
         }
-        if let Some(answer) = system::answer_without_token(self, &request).await {
+        if let Some(answer) = Box::pin(system::answer_without_token(self, &request)).await {
             return answer;
         }
         let (unsealed, _visit) = self.enter()?;
         let mounts = unsealed.mounts();
         if request.operation == Operation::Help {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
-            return self.help(&unsealed, &request).await;
+            return Box::pin(self.help(&unsealed, &request)).await;
         }
         if let Err(error) = unsealed.check_wrapping_token(&mut request).await {
             return Err(trail.refuse(&unsealed.audit, None, &request, Caller::Unknown, error).await);
@@ -104,9 +104,9 @@ impl Core {
         let attempt = unsealed.lockout.admit(mount, &request)?;
         let answer = match (&mount.engine, mount.entry.kind.as_str()) {
             (Some(engine), _) => engine.handle(&request).await,
-            (None, "system") => system::answer(self, unsealed, &request).await,
-            (None, "identity") => identity::answer(unsealed, &request).await,
-            (None, _) => auth::token::answer(self, unsealed, &request).await,
+            (None, "system") => Box::pin(system::answer(self, unsealed, &request)).await,
+            (None, "identity") => Box::pin(identity::answer(unsealed, &request)).await,
+            (None, _) => Box::pin(auth::token::answer(self, unsealed, &request)).await,
         };
         self.telemetry.route(request.operation, &request.mount_point, began.elapsed());
         let Some(mut response) = unsealed.lockout.settle(attempt, request.now, answer).await? else {
@@ -114,7 +114,7 @@ impl Core {
         };
         if let Some(login) = response.login.take() {
             let path = format!("{}{}", request.mount_point, request.path);
-            response = self.log_in(unsealed, mount, path, &request, (response, *login)).await?;
+            response = Box::pin(self.log_in(unsealed, mount, path, &request, (response, *login))).await?;
         }
         let response = self.lease(unsealed, mount, &request, response).await?;
         self.wrap(unsealed, mount, &request, response).await.map(Some)
