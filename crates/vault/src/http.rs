@@ -94,8 +94,8 @@ impl Edge {
         let mut response = match (origin, self.core.ha()) {
             (Err(error), _) => answer::error(&error),
             (Ok(()), None) => self.answer_here(&parts, body).await,
-            (Ok(()), Some(ha)) if self.is_between_nodes => self.answer_node(ha, parts, body).await,
-            (Ok(()), Some(ha)) => self.answer_among(ha, parts, body).await,
+            (Ok(()), Some(ha)) if self.is_between_nodes => Box::pin(self.answer_node(ha, parts, body)).await,
+            (Ok(()), Some(ha)) => Box::pin(self.answer_among(ha, parts, body)).await,
         };
         if !self.is_between_nodes {
             response.headers_mut().remove(crate::ha::NOT_ACTIVE);
