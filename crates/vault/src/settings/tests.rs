@@ -461,3 +461,19 @@ fn all_problems_are_reported_at_once() {
     let none = Settings::load(&[], &|_| None).unwrap_err().to_string();
     assert!(none.contains("no configuration file is given (-config=FILE)"), "{none}");
 }
+
+#[test]
+fn lockouts_are_read_by_method() {
+    let top = format!("storage \"inmem\" {{}}\n{LISTENER}");
+    let stanzas = "user_lockout \"all\" { lockout_duration = \"10m\" }\n\
+                   user_lockout \"userpass\" { lockout_threshold = \"25\"  disable_lockout = \"true\" }\n";
+    let rules = load(&format!("{top}{stanzas}"), &[("VAULT_DISABLE_USER_LOCKOUT", "false")]).user_lockout;
+    assert_eq!((rules.by_kind["all"].duration, rules.by_kind["all"].threshold), (Some(600), None));
+    assert_eq!(
+        (rules.by_kind["userpass"].threshold, rules.by_kind["userpass"].disabled),
+        (Some(25), Some(true))
+    );
+    assert_eq!(rules.disabled, Some(false));
+    let wrong = problems(&format!("{top}user_lockout \"github\" {{ lockout_threshold = 3 }}\n"));
+    assert!(wrong.len() == 1 && wrong[0].contains("has no lockout"), "{wrong:?}");
+}
