@@ -157,7 +157,8 @@ impl<'s> Change<'s> {
             return Ok(());
         }
         let rows_max = self.store.view.rows_max();
-        if self.writes.len() + self.read.len() > rows_max {
+        let only_read = self.read.keys().filter(|path| !self.writes.contains_key(*path)).count();
+        if self.writes.len() + only_read > rows_max {
             return Err(Error::TooLarge(format!(
                 "this changes more than the {rows_max} entries that one commit takes"
             )));
