@@ -27,7 +27,7 @@ impl Core {
 
     /// Answers a request and logs it before anything is done; its answer is logged by the caller.
     async fn answer(self: &Arc<Self>, mut request: Request, trail: &mut Trail) -> Result<Option<Response>> {
-        if (is_logged_without_token(&request) || system::is_ceremony(&request.path))
+        if (is_logged_without_token(&request) || system::is_ceremony(&request))
             && let Ok(unsealed) = self.unsealed()
         {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
@@ -63,33 +63,44 @@ impl Core {
             Ok(found) => found,
             Err(error) => return Err(trail.refuse(audit, mount, &request, Caller::Unknown, error).await),
         };
+        let routed = routed.map(|(mount, path)| (mount.clone(), path.to_owned()));
+        let now = request.now;
+        let answer = self.answer_holder(&unsealed, routed, (&token, &acl), request, trail).await;
+        unsealed.end_if_last_use(&token, now).await?;
+        answer
+    }
+
+    /// Answers one whose token was found and has a use less now.
+    async fn answer_holder(
+        self: &Arc<Self>,
+        unsealed: &Arc<Unsealed>,
+        routed: Option<(Arc<Mount>, String)>,
+        (token, acl): (&Arc<TokenEntry>, &Acl),
+        mut request: Request,
+        trail: &mut Trail,
+    ) -> Result<Option<Response>> {
+        let audit = &unsealed.audit;
         let Some((mount, path)) = routed else {
-            let verdict = acl_or_missing(&acl, &request);
-            let caller = caller(&token, &acl, &request, &request.path, verdict.is_ok());
+            let verdict = acl_or_missing(acl, &request);
+            let caller = caller(token, acl, &request, &request.path, verdict.is_ok());
             trail.begin(audit, None, &request, caller, verdict.as_ref().err()).await?;
             return Err(verdict.err().unwrap_or(Error::NoHandler(request.path)));
         };
         if mount.is_moving {
-            let caller = caller(&token, &acl, &request, &request.path, true);
+            let caller = caller(token, acl, &request, &request.path, true);
             let refusal = Error::Tainted(request.path.clone());
-            return Err(trail.refuse(audit, Some(mount), &request, caller, refusal).await);
+            return Err(trail.refuse(audit, Some(&mount), &request, caller, refusal).await);
         }
-        let (mount, path) = (mount.clone(), path.to_owned());
         let full_path = request.path.clone();
         request.token = Some(token.clone());
         let request = narrow(request, &mount, path);
         let nobody_asks = acl.is_root() && !audit.is_on();
-        let request = with_create_or_update(&unsealed, &mount, nobody_asks, request).await?;
-        let verdict = authorize(&mount, &acl, &full_path, &request);
-        let caller = caller(&token, &acl, &request, &full_path, verdict.is_ok());
+        let request = with_create_or_update(unsealed, &mount, nobody_asks, request).await?;
+        let verdict = authorize(&mount, acl, &full_path, &request);
+        let caller = caller(token, acl, &request, &full_path, verdict.is_ok());
         trail.begin(audit, Some(&mount), &request, caller, verdict.as_ref().err()).await?;
         verdict?;
-        let (last_use, now) = (token.num_uses == -1, request.now / NANOS);
-        let answer = self.dispatch(&unsealed, &mount, request).await;
-        if last_use {
-            unsealed.tokens.revoke_tree(&token.hash, now).await?;
-        }
-        answer
+        self.dispatch(unsealed, &mount, request).await
     }
 
     /// Lets the mount's engine answer, and gives what it asks for: a token for a login, a lease for a secret. Then the
@@ -126,18 +137,39 @@ impl Unsealed {
     ///
     /// # Errors
     /// 403 without a valid token.
-    pub async fn authenticate(&self, request: &Request) -> Result<(Arc<TokenEntry>, Arc<Acl>)> {
+    async fn authenticate(&self, request: &Request) -> Result<(Arc<TokenEntry>, Arc<Acl>)> {
         let id = request.client_token.as_deref().ok_or(Error::BadToken)?;
         let now = request.now / NANOS;
         let mut token = self.tokens.find(id, now).await?.ok_or(Error::BadToken)?;
         if !cidr::allows(&token.bound_cidrs, request.remote) {
             return Err(Error::BadToken);
         }
+        let acl = self.acl_of(&token).await?;
         if token.num_uses != 0 {
             token = self.tokens.count_use(&token, now).await?;
         }
-        let acl = self.acl_of(&token).await?;
         Ok((token, acl))
+    }
+
+    /// What the request's token may do, where that is all that is asked of it; counts a use.
+    ///
+    /// # Errors
+    /// 403 without a valid token.
+    pub async fn acl_of_request(&self, request: &Request) -> Result<Arc<Acl>> {
+        let (token, acl) = self.authenticate(request).await?;
+        self.end_if_last_use(&token, request.now).await?;
+        Ok(acl)
+    }
+
+    /// Revokes a token whose last use was just counted, once its request is answered: also where it was refused.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn end_if_last_use(&self, token: &TokenEntry, now: i64) -> Result<()> {
+        if token.num_uses == -1 {
+            self.tokens.revoke_tree(&token.hash, now / NANOS).await?;
+        }
+        Ok(())
     }
 }
 

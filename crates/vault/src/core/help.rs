@@ -24,7 +24,7 @@ impl Core {
         let routed = mounts.route(&request.path);
         let is_public = routed.is_some_and(|(mount, path)| of(mount).is_public(path));
         if !is_public {
-            unsealed.authenticate(request).await?;
+            unsealed.acl_of_request(request).await?;
         }
         let (mount, path) = routed.ok_or_else(|| Error::NoHandler(request.path.clone()))?;
         let full_path = mount.entry.full_path();

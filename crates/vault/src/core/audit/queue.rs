@@ -106,7 +106,8 @@ struct Probe<'s>(&'s State);
 
 impl<'s> Probe<'s> {
     fn take(state: &'s State) -> Option<Self> {
-        (!state.probing.swap(true, Ordering::AcqRel)).then_some(Probe(state))
+        // Only what was taken is given back when it is dropped.
+        if state.probing.swap(true, Ordering::AcqRel) { None } else { Some(Probe(state)) }
     }
 }
 

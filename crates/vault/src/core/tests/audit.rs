@@ -297,3 +297,31 @@ async fn headers_and_exempt_keys_are_shown() {
     let error = vault.read(&vault.root, header).await.unwrap_err();
     assert_eq!(error.to_string(), "Could not find header in config");
 }
+
+#[tokio::test]
+async fn what_shares_authorise_is_logged_once() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    vault.enable_audit("file", "file", json!({ "file_path": log })).await.unwrap();
+    let mut before = lines(&log).len();
+    for (operation, path) in [
+        (Operation::Read, "sys/rekey/init"),
+        (Operation::Help, "sys/rekey/init"),
+        (Operation::Read, "sys/rekey/nowhere"),
+        (Operation::Read, "sys/rekey/backup"),
+        (Operation::Read, "sys/rekey-recovery-key/nowhere"),
+        (Operation::Read, "sys/generate-root/attempt"),
+        (Operation::Update, "sys/generate-root/update"),
+        (Operation::Update, "sys/generate-root/nowhere"),
+        (Operation::Update, "sys/decode-token"),
+        (Operation::Update, "sys/decode-token/nowhere"),
+        (Operation::Update, "sys/decode-tokens"),
+    ] {
+        let _answer = vault.ask(&vault.root, operation, path, json!({})).await;
+        let now = lines(&log);
+        let kinds: Vec<_> = now[before..].iter().map(|line| line["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["request", "response"], "{operation:?} {path}");
+        before = now.len();
+    }
+}

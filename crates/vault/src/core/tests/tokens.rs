@@ -7,6 +7,12 @@ impl Vault {
     async fn made(&self, parent: &str, path: &str, fields: Value) -> Result<Auth> {
         Ok(self.write(parent, path, fields).await?.unwrap().auth.unwrap())
     }
+
+    /// How many rows stand for tokens.
+    async fn rows_of_tokens(&self) -> usize {
+        let rows = self.store.scan_table(&entry_table().unwrap(), None, 10_000).await.unwrap();
+        rows.records.iter().filter(|row| format!("{:?}", row.key).contains("\"sys/token")).count()
+    }
 }
 
 #[tokio::test]
@@ -171,4 +177,35 @@ async fn uses_are_counted_however_many_use_it_at_once() {
     assert!(used <= 5, "{used} uses of 5");
     while vault.is_alive(&token).await {}
     assert!(matches!(vault.read(&token, "auth/token/lookup-self").await, Err(Error::BadToken)));
+}
+
+#[tokio::test]
+async fn a_token_on_its_last_use_ends_whatever_becomes_of_the_request() {
+    let vault = Vault::new().await;
+    let policy = r#"path "nowhere/*" { capabilities = ["read"] }"#;
+    vault.write(&vault.root, "sys/policies/acl/lost", json!({ "policy": policy })).await.unwrap();
+    let rows = vault.rows_of_tokens().await;
+    for (operation, path, status) in [
+        (Operation::Read, "auth/token/lookup-self", 200),
+        (Operation::Read, "sys/mounts", 403),
+        (Operation::Read, "nowhere/at/all", 404),
+        (Operation::Read, "elsewhere", 403),
+        (Operation::Read, "cubbyhole/none", 404),
+        (Operation::Update, "cubbyhole/a/", 400),
+        (Operation::Help, "sys/mounts", 200),
+        (Operation::Read, "sys/internal/ui/mounts", 200),
+        (Operation::Read, "sys/internal/ui/mounts/cubbyhole", 200),
+        (Operation::Read, "sys/internal/specs/openapi", 200),
+        (Operation::Delete, "sys/generate-root/attempt", 204),
+    ] {
+        let fields = json!({ "policies": ["default", "lost"], "num_uses": 1 });
+        let token = vault.token(&vault.root, fields).await;
+        assert!(vault.rows_of_tokens().await > rows);
+        let answer = vault.ask(&token, operation, path, json!({})).await;
+        match answer {
+            Ok(_) => assert!(status < 300, "{path}"),
+            Err(error) => assert_eq!(error.status(), status, "{path}: {error}"),
+        }
+        assert_eq!(vault.rows_of_tokens().await, rows, "the token is left after {path}");
+    }
 }

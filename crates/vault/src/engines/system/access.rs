@@ -51,7 +51,7 @@ pub(super) async fn capabilities(unsealed: &Arc<Unsealed>, request: &Request) ->
 pub(super) async fn visible_mounts(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     let unsealed = core.unsealed()?;
     let acl = match request.client_token {
-        Some(_) => unsealed.authenticate(request).await.ok().map(|(_, acl)| acl),
+        Some(_) => unsealed.acl_of_request(request).await.ok(),
         None => None,
     };
     let of = |table| -> Map<String, Value> {
@@ -66,7 +66,7 @@ pub(super) async fn visible_mounts(core: &Arc<Core>, request: &Request) -> Resul
 pub(super) async fn openapi(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     let unsealed = core.unsealed()?;
     let acl = match request.client_token {
-        Some(_) => unsealed.authenticate(request).await.ok().map(|(_, acl)| acl),
+        Some(_) => unsealed.acl_of_request(request).await.ok(),
         None => None,
     };
     let generic = request.bool("generic_mount_paths")?.unwrap_or(false);
@@ -77,7 +77,7 @@ pub(super) async fn openapi(core: &Arc<Core>, request: &Request) -> Result<Optio
 /// `sys/internal/ui/mounts/<path>`: every token may ask of a mount that its policies reach into.
 pub(super) async fn visible_mount(core: &Arc<Core>, request: &Request) -> Result<Option<Response>> {
     let unsealed = core.unsealed()?;
-    let (_, acl) = unsealed.authenticate(request).await?;
+    let acl = unsealed.acl_of_request(request).await?;
     let path = request.path.strip_prefix("sys/internal/ui/mounts/").unwrap_or_default();
     mount_of(&unsealed, &acl, path).map(Some)
 }

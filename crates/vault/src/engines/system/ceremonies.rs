@@ -17,10 +17,10 @@ use crate::request::{Operation, Request};
 use crate::response::Response;
 use crate::{Error, Result};
 
-/// Whether a whole path is that of a ceremony: logged, though it needs no token.
-pub fn is_ceremony(path: &str) -> bool {
-    let below = ["sys/rekey/", "sys/rekey-recovery-key/", "sys/generate-root/", "sys/decode-token"];
-    below.iter().any(|prefix| path.starts_with(prefix)) && !path.ends_with("backup")
+/// Whether a request is one of a ceremony: logged, though it needs no token.
+pub fn is_ceremony(request: &Request) -> bool {
+    let path = request.path.strip_prefix("sys/").filter(|_| request.operation != Operation::Help);
+    path.and_then(Step::of).is_some()
 }
 
 /// Answers a path below `sys/`; `None` where it is none of these.
@@ -29,24 +29,42 @@ pub(super) async fn answer(
     request: &Request,
     path: &str,
 ) -> Option<Result<Option<Response>>> {
-    let rekey = match path.split_once('/') {
-        Some(("rekey", rest)) if !rest.ends_with("backup") => Some((RekeyTarget::Barrier, rest)),
-        Some(("rekey-recovery-key", rest)) => Some((RekeyTarget::Recovery, rest)),
-        _ => None,
-    };
-    if let Some((target, step)) = rekey {
-        return match step {
-            "init" => Some(init(core, request, target).await),
-            "update" => Some(update(core, request, target).await),
-            "verify" => Some(verify(core, request, target).await),
-            _ => None,
+    Some(match Step::of(path)? {
+        Step::Init(target) => init(core, request, target).await,
+        Step::Update(target) => update(core, request, target).await,
+        Step::Verify(target) => verify(core, request, target).await,
+        Step::Attempt => attempt(core, request).await,
+        Step::Generate => generate(core, request).await,
+        Step::Decode => decode(request),
+    })
+}
+
+enum Step {
+    Init(RekeyTarget),
+    Update(RekeyTarget),
+    Verify(RekeyTarget),
+    Attempt,
+    Generate,
+    Decode,
+}
+
+impl Step {
+    /// What a path below `sys/` stands for.
+    fn of(path: &str) -> Option<Self> {
+        let (target, step) = match path.split_once('/') {
+            Some(("rekey", step)) => (RekeyTarget::Barrier, step),
+            Some(("rekey-recovery-key", step)) => (RekeyTarget::Recovery, step),
+            Some(("generate-root", "attempt")) => return Some(Step::Attempt),
+            Some(("generate-root", "update")) => return Some(Step::Generate),
+            None if path == "decode-token" => return Some(Step::Decode),
+            _ => return None,
         };
-    }
-    match path {
-        "generate-root/attempt" => Some(attempt(core, request).await),
-        "generate-root/update" => Some(generate(core, request).await),
-        "decode-token" => Some(decode(request)),
-        _ => None,
+        match step {
+            "init" => Some(Step::Init(target)),
+            "update" => Some(Step::Update(target)),
+            "verify" => Some(Step::Verify(target)),
+            _ => None,
+        }
     }
 }
 
@@ -194,8 +212,8 @@ async fn canceller(core: &Arc<Core>, request: &Request) -> Result<Canceller> {
     if request.client_token.is_none() {
         return Ok(Canceller::Anonymous);
     }
-    match core.unsealed()?.authenticate(request).await {
-        Ok((_, acl)) if acl.allow(Operation::Delete, &request.path, None).allowed => Ok(Canceller::Trusted),
+    match core.unsealed()?.acl_of_request(request).await {
+        Ok(acl) if acl.allow(Operation::Delete, &request.path, None).allowed => Ok(Canceller::Trusted),
         Ok(_) | Err(Error::BadToken) => Ok(Canceller::Anonymous),
         Err(error) => Err(error),
     }
