@@ -10,6 +10,7 @@ import threading
 
 import hvac.exceptions
 import pytest
+import requests
 
 SECRET = "Correct-Horse-Battery-Staple"
 
@@ -163,3 +164,70 @@ def test_a_peer_that_never_reads_holds_up_nobody_but_its_own(vault, root):
             assert vault.request("PUT", "cubbyhole/large", body).status_code == 204
         root.sys.disable_audit_device("hung")
         root.sys.disable_audit_device("good")
+
+
+def test_what_is_wrapped_stays_out_of_the_log(vault, root, kv2, log):
+    _, path = log
+    users = vault.new_name("userpass")
+    root.sys.enable_auth_method("userpass", path=users)
+    root.auth.userpass.create_or_update_user("me", SECRET, policies=["default"], mount_point=users)
+    root.secrets.kv.v2.create_or_update_secret("app", {"password": SECRET, "deep": [{"again": SECRET}]}, mount_point=kv2)
+    secrets = {SECRET}
+
+    def wrapped(method, asked, body=None, **more):
+        headers = {"X-Vault-Wrap-TTL": "60s", **more.pop("headers", {})}
+        answer = vault.request(method, asked, body, headers=headers, **more)
+        assert answer.status_code == 200, answer.text
+        secrets.add(answer.json()["wrap_info"]["token"])
+        return answer.json()["wrap_info"]["token"]
+
+    def unwrapped(answer):
+        assert answer.status_code == 200, answer.text
+        if answer.json()["auth"]:
+            secrets.add(answer.json()["auth"]["client_token"])
+        else:
+            assert SECRET in answer.text
+
+    for how in range(6):
+        for wrap in [
+            lambda: wrapped("POST", "sys/wrapping/wrap", {"password": SECRET, "deep": {"list": [SECRET]}}),
+            lambda: wrapped("GET", f"{kv2}/data/app"),
+            lambda: wrapped("GET", f"{kv2}/data/app", headers={"X-Vault-Wrap-Format": "jwt"}),
+            lambda: wrapped("POST", f"auth/{users}/login/me", {"password": SECRET}, token=None),
+            lambda: wrapped("POST", "auth/token/create", {"policies": ["default"]}),
+        ]:
+            token = wrap()
+            assert vault.request("POST", "sys/wrapping/lookup", {"token": token}, token=None).status_code == 200
+            if how == 0:
+                unwrapped(vault.request("POST", "sys/wrapping/unwrap", {"token": token}))
+            elif how == 1:
+                unwrapped(vault.request("POST", "sys/wrapping/unwrap", token=token))
+            elif how == 2:
+                # Unwrapping twice is refused, and that tells nothing either.
+                unwrapped(vault.request("PUT", "sys/wrapping/unwrap", {"token": token}))
+                assert vault.request("POST", "sys/wrapping/unwrap", {"token": token}).status_code >= 400
+            elif how == 3:
+                again = vault.request("POST", "sys/wrapping/rewrap", {"token": token}).json()["wrap_info"]["token"]
+                secrets.add(again)
+                unwrapped(vault.request("POST", "sys/wrapping/unwrap", token=again))
+            elif how == 4 and token.startswith("hvs."):
+                read = vault.request("GET", "cubbyhole/response", token=token)
+                kept = json.loads(read.json()["data"]["response"])
+                secrets.update([kept["auth"]["client_token"]] if kept.get("auth") else [])
+            else:
+                # What unwraps is wrapped in turn.
+                second = wrapped("POST", "sys/wrapping/unwrap", {"token": token})
+                unwrapped(vault.request("POST", "sys/wrapping/unwrap", {"token": second}))
+    for body in ('{"token":"' + SECRET, f"token={SECRET}&x={SECRET}", f'{{"token":["{SECRET}"]}}', SECRET):
+        headers = {"X-Vault-Token": vault.root_token}
+        answer = requests.post(f"{vault.address}/v1/sys/wrapping/unwrap", data=body, headers=headers, timeout=30)
+        assert answer.status_code in (400, 403) and SECRET not in answer.text
+    asked = {entry["request"]["path"] for entry in entries(path)}
+    assert {"sys/wrapping/wrap", "sys/wrapping/unwrap", "sys/wrapping/rewrap", "sys/wrapping/lookup", "cubbyhole/response"} <= asked
+    text = path.read_text()
+    for secret in secrets:
+        assert secret not in text, [line for line in text.splitlines() if secret in line][0]
+    for entry in entries(path, path="sys/wrapping/unwrap"):
+        shown = entry.get("response", {}).get("data", {}).get("http_raw_body", "hmac-sha256:")
+        assert shown.startswith("hmac-sha256:"), entry
+    root.sys.disable_auth_method(users)

@@ -1,5 +1,6 @@
 """What makes no sense is answered as Vault answers it: with its codes, its shapes and the texts clients match."""
 
+import contextlib
 import socket
 import urllib.parse
 
@@ -160,3 +161,32 @@ def test_secrets_are_not_repeated_in_errors(vault, kv2):
     broken = requests.post(f"{vault.address}/v1/{kv2}/data/a", data='{"data":{"k":"' + secret, headers=headers, timeout=30)
     assert broken.status_code == 400 and secret not in broken.text
     assert secret not in vault.log()
+
+
+def test_bodies_that_come_slowly_or_not_whole_are_given_up(vault, kv1):
+    address = urllib.parse.urlsplit(vault.address)
+    head = (
+        f"POST /v1/{kv1}/slow HTTP/1.1\r\nhost: x\r\nx-vault-token: {vault.root_token}\r\n"
+        "content-type: application/json\r\ncontent-length: 16\r\n\r\n"
+    )
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for _ in range(50):
+            connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=30))
+            connection.sendall((head + '{"k":').encode())
+            slow.append(connection)
+        # They hold up nobody else.
+        assert vault.request("PUT", f"{kv1}/other", {"k": "v"}).status_code == 204
+        # The rest makes it whole.
+        slow[0].sendall(b' "slow"}   ')
+        assert slow[0].recv(64).startswith(b"HTTP/1.1 204 ")
+        assert vault.request("GET", f"{kv1}/slow").json()["data"] == {"k": "slow"}
+        vault.request("DELETE", f"{kv1}/slow").raise_for_status()
+        for connection in slow[1:25]:
+            connection.shutdown(socket.SHUT_WR)  # Half of a body is none.
+            assert not connection.recv(64).startswith(b"HTTP/1.1 2")
+    assert vault.request("GET", f"{kv1}/slow").status_code == 404
+    with socket.create_connection((address.hostname, address.port), timeout=30) as chunked:
+        sizes = head.replace("content-length: 16", "transfer-encoding: chunked")
+        chunked.sendall((sizes + "zz\r\nwhat is no size\r\n").encode())
+        assert not chunked.recv(64).startswith(b"HTTP/1.1 2")
