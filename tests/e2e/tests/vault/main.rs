@@ -7,6 +7,7 @@ mod command_line;
 mod concurrency;
 mod crash;
 mod process;
+mod revocation;
 mod sealed;
 mod seals;
 mod systemd;
