@@ -231,3 +231,22 @@ def test_what_is_wrapped_stays_out_of_the_log(vault, root, kv2, log):
         shown = entry.get("response", {}).get("data", {}).get("http_raw_body", "hmac-sha256:")
         assert shown.startswith("hmac-sha256:"), entry
     root.sys.disable_auth_method(users)
+
+
+def test_policies_of_the_entity_are_logged_beside_the_tokens_own(vault, root, log):
+    _, path = log
+    users = vault.new_name("userpass")
+    root.sys.enable_auth_method("userpass", path=users)
+    root.auth.userpass.create_or_update_user("me", SECRET, policies=["of-user"], mount_point=users)
+    for kind in ("service", "batch"):
+        vault.request("POST", f"auth/{users}/users/me", {"token_type": kind}).raise_for_status()
+        auth = vault.request("POST", f"auth/{users}/login/me", {"password": SECRET}, token=None).json()["auth"]
+        root.secrets.identity.update_entity(auth["entity_id"], policies=["of-entity"])
+        assert vault.request("GET", "auth/token/lookup-self", token=auth["client_token"]).status_code == 200
+        for entry in entries(path, path="auth/token/lookup-self")[-2:]:
+            shown = entry["auth"]
+            assert shown["token_policies"] == ["default", "of-user"] and shown["identity_policies"] == ["of-entity"]
+            assert shown["policies"] == ["default", "of-entity", "of-user"]
+            assert (shown["token_type"], shown["entity_id"]) == (kind, auth["entity_id"])
+    assert vault.request("GET", "sys/internal/counters/entities").json()["data"]["counters"]["entities"]["total"] >= 1
+    root.sys.disable_auth_method(users)

@@ -80,14 +80,18 @@ impl Core {
         trail: &mut Trail,
     ) -> Result<Option<Response>> {
         let audit = &unsealed.audit;
+        let identity_policies = match audit.is_on() {
+            true => unsealed.identity_policies(token).await?,
+            false => Vec::new(),
+        };
         let Some((mount, path)) = routed else {
             let verdict = acl_or_missing(acl, &request);
-            let caller = caller(token, acl, &request, &request.path, verdict.is_ok());
+            let caller = caller((token, &identity_policies), acl, &request, &request.path, verdict.is_ok());
             trail.begin(audit, None, &request, caller, verdict.as_ref().err()).await?;
             return Err(verdict.err().unwrap_or(Error::NoHandler(request.path)));
         };
         if mount.is_moving {
-            let caller = caller(token, acl, &request, &request.path, true);
+            let caller = caller((token, &identity_policies), acl, &request, &request.path, true);
             let refusal = Error::Tainted(request.path.clone());
             return Err(trail.refuse(audit, Some(&mount), &request, caller, refusal).await);
         }
@@ -97,7 +101,7 @@ impl Core {
         let nobody_asks = acl.is_root() && !audit.is_on();
         let request = with_create_or_update(unsealed, &mount, nobody_asks, request).await?;
         let verdict = authorize(&mount, acl, &full_path, &request);
-        let caller = caller(token, acl, &request, &full_path, verdict.is_ok());
+        let caller = caller((token, &identity_policies), acl, &request, &full_path, verdict.is_ok());
         trail.begin(audit, Some(&mount), &request, caller, verdict.as_ref().err()).await?;
         verdict?;
         self.dispatch(unsealed, &mount, request).await
@@ -231,13 +235,13 @@ fn acl_or_missing(acl: &Acl, request: &Request) -> Result<()> {
 }
 
 fn caller<'r>(
-    token: &'r TokenEntry,
+    (entry, identity_policies): (&'r TokenEntry, &'r [String]),
     acl: &'r Acl,
     request: &Request,
     full_path: &'r str,
     allowed: bool,
 ) -> Caller<'r> {
-    Caller::Token { entry: token, acl, operation: request.operation, full_path, allowed }
+    Caller::Token { entry, identity_policies, acl, operation: request.operation, full_path, allowed }
 }
 
 /// What is answered before a token is asked for and, unlike the paths of a sealed vault, is logged.

@@ -1,7 +1,7 @@
 //! The lines themselves: Vault's keys in Vault's order (`hashicorp/vault: audit/format.go`).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,8 +23,15 @@ pub(in crate::core) enum Caller<'r> {
     Unknown,
     /// The path asks for no token.
     Public,
-    /// The token, and whether its policies let it do this.
-    Token { entry: &'r TokenEntry, acl: &'r Acl, operation: Operation, full_path: &'r str, allowed: bool },
+    /// The token, the policies that its entity brings, and whether all of them let it do this.
+    Token {
+        entry: &'r TokenEntry,
+        identity_policies: &'r [String],
+        acl: &'r Acl,
+        operation: Operation,
+        full_path: &'r str,
+        allowed: bool,
+    },
 }
 
 /// What an entry is made of; the same for all devices.
@@ -142,7 +149,7 @@ pub(super) fn response(
             client_token: veil.secret(&auth.client_token),
             accessor: veil.accessor(&auth.accessor),
             display_name: "",
-            policies: &auth.policies,
+            policies: auth.policies.as_slice().into(),
             token_policies: &auth.token_policies,
             identity_policies: &auth.identity_policies,
             policy_results: None,
@@ -185,23 +192,32 @@ fn auth<'r>(veil: &'r Veil, request: &'r Request, caller: &'r Caller<'r>) -> Aut
     match caller {
         Caller::Unknown => nobody,
         Caller::Public => AuthFields { policy_results: Some(PolicyResults::new(true, Vec::new())), ..nobody },
-        Caller::Token { entry, acl, operation, full_path, allowed } => AuthFields {
+        Caller::Token { entry, identity_policies, acl, operation, full_path, allowed } => AuthFields {
             client_token: veil.secret(request.client_token.as_deref().unwrap_or_default()),
             accessor: veil.accessor(&entry.accessor),
             display_name: &entry.display_name,
-            policies: &entry.policies,
+            policies: all(&entry.policies, identity_policies),
             token_policies: &entry.policies,
-            identity_policies: &[],
+            identity_policies,
             policy_results: Some(PolicyResults::new(*allowed, acl.granting(*operation, full_path))),
             metadata: entry.meta.as_ref(),
             num_uses: 0,
             remaining_uses: entry.num_uses,
             entity_id: &entry.entity_id,
-            token_type: "service",
+            token_type: entry.kind(),
             token_ttl: entry.creation_ttl,
             token_issue_time: rfc3339(entry.creation_time),
         },
     }
+}
+
+/// A token's own policies and those of its entity, each once.
+fn all<'r>(own: &'r [String], of_entity: &[String]) -> Cow<'r, [String]> {
+    if of_entity.is_empty() {
+        return own.into();
+    }
+    let all: BTreeSet<_> = own.iter().chain(of_entity).cloned().collect();
+    Vec::from_iter(all).into()
 }
 
 /// Counts clients without an entity by their policies (`hashicorp/vault: sdk/logical/token.go`).
@@ -294,6 +310,10 @@ fn text(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(Error::internal)
 }
 
+fn is_empty(policies: &[String]) -> bool {
+    policies.is_empty()
+}
+
 fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -306,8 +326,8 @@ struct AuthFields<'r> {
     accessor: Cow<'r, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     display_name: &'r str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    policies: &'r [String],
+    #[serde(skip_serializing_if = "is_empty")]
+    policies: Cow<'r, [String]>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     token_policies: &'r [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

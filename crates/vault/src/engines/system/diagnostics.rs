@@ -59,6 +59,11 @@ pub(super) async fn internal(unsealed: &Unsealed, request: &Request, path: &str)
             let total = unsealed.tokens.count().await?;
             Ok(Some(Response::object(json!({ "counters": { "service_tokens": { "total": total } } }))))
         }
+        "counters/entities" => {
+            only_read(request)?;
+            let total = unsealed.identity.entity_ids().await?.len();
+            Ok(Some(Response::object(json!({ "counters": { "entities": { "total": total } } }))))
+        }
         // Vault without Enterprise does not count activity unless it is told to; then there is nothing to tell.
         "counters/activity" | "counters/activity/monthly" => only_read(request).map(|()| None),
         "counters/config" if request.operation.is_write() => match request.text("enabled")?.as_deref() {

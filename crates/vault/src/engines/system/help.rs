@@ -25,6 +25,7 @@ pub const HELP: Help = Help {
         PathHelp::new("init", &[Read, Update], "Initializes or returns the initialization status of the Vault.").takes(INIT).public(),
         PathHelp::new("internal/counters/activity", &[Read], "Query the historical count of clients."),
         PathHelp::new("internal/counters/config", &[Read, Update], "Control the collection and reporting of client counts."),
+        PathHelp::new("internal/counters/entities", &[Read], "Backwards compatibility is not guaranteed for this API"),
         PathHelp::new("internal/counters/tokens", &[Read], "Backwards compatibility is not guaranteed for this API"),
         PathHelp::new("internal/specs/openapi", &[Read], "Generate an OpenAPI 3 document of all mounted paths.").takes(&[flag("generic_mount_paths", "Use generic mount paths")]).public(),
         PathHelp::new("internal/ui/mounts", &[Read], "Information about mounts returned according to their tuned visibility. Internal API; its location, inputs, and outputs may change.").public(),
