@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCENARIOS = ["kv1", "kv2", "mounts", "policies", "system", "tokens", "watcher",
+SCENARIOS = ["kv1", "kv2", "mounts", "policies", "system", "tokens", "leases", "watcher",
              "wrapping", "approle", "userpass", "audit", "root", "transit"]
 
 

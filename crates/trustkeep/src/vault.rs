@@ -19,6 +19,7 @@ mod login_help;
 mod mount;
 mod operator;
 mod options;
+mod pace;
 mod path;
 mod path_help;
 mod plugin;

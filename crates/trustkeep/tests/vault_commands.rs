@@ -346,3 +346,31 @@ async fn a_path_does_not_climb_and_special_characters_are_encoded() {
     user.vault("read secret/a%2Fb?c", &double).await;
     assert_eq!(double.seen()[0].path, "/v1/secret/a%252Fb%3Fc");
 }
+
+#[tokio::test]
+async fn the_environment_names_a_proxy_and_a_rate() {
+    let user = User::new();
+    let [proxy, other] = [
+        Double::start(|_, _| answer(200, json!({"data": {"a": "1"}}))).await,
+        Double::start(|_, _| answer(500, json!({"errors": ["not this one"]}))).await,
+    ];
+    let variables = [
+        ("VAULT_ADDR", "http://vault.test:8200"),
+        ("VAULT_PROXY_ADDR", &proxy.address),
+        ("VAULT_HTTP_PROXY", &other.address),
+    ];
+    let outcome = user.run(&user.vault, "read -field=a x/y", &variables).await;
+    assert_eq!((outcome.code, outcome.out.as_str()), (0, "1"), "{}", outcome.err);
+    let old = [("VAULT_ADDR", "http://vault.test:8200"), ("VAULT_HTTP_PROXY", &proxy.address)];
+    assert_eq!(user.run(&user.vault, "read -field=a x/y", &old).await.out, "1");
+    let through: Vec<String> = proxy.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(through, ["http://vault.test:8200/v1/x/y"; 2]);
+    assert!(other.seen().is_empty());
+
+    // Two requests, the mount's version first: the second waits for its turn.
+    let limited = [("VAULT_ADDR", proxy.address.as_str()), ("VAULT_RATE_LIMIT", "2:1")];
+    let began = std::time::Instant::now();
+    let outcome = user.run(&user.vault, "kv get x/y", &limited).await;
+    assert_eq!((outcome.code, proxy.seen().len()), (0, 4), "{}", outcome.err);
+    assert!(began.elapsed() >= std::time::Duration::from_millis(500), "{:?}", began.elapsed());
+}

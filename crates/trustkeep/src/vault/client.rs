@@ -8,6 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::{Error, Refusal};
+use super::pace::Pace;
 use super::sample_policy;
 use super::secret::Secret;
 use super::settings::{Instead, Settings};
@@ -22,6 +23,7 @@ const DEFAULT_WRAP: &str = "5m";
 pub(crate) struct Client {
     settings: Settings,
     transport: Transport,
+    pace: Option<Pace>,
 }
 
 /// A request to be sent.
@@ -88,7 +90,8 @@ impl Client {
     /// If certificate files cannot be used.
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         let transport = Transport::new(&settings)?;
-        Ok(Self { settings, transport })
+        let pace = settings.rate.map(Pace::new);
+        Ok(Self { settings, transport, pace })
     }
 
     /// The user's token; empty if there is none.
@@ -192,6 +195,9 @@ impl Client {
                 }
                 None => {}
             }
+        }
+        if let Some(pace) = &self.pace {
+            pace.wait().await;
         }
         let mut attempt = 0;
         let mut redirected = false;

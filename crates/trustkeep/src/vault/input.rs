@@ -23,6 +23,20 @@ pub(crate) fn file(path: &str) -> Result<String, Error> {
         .map_err(|error| Error::Usage(format!("cannot read the file {path}: {error}")))
 }
 
+/// A key share: as it was given, from standard input if that was `-`, else asked for.
+pub(crate) fn share(
+    given: Option<String>,
+    prompt: &str,
+    non_interactive: bool,
+) -> Result<Zeroizing<String>, Error> {
+    let given = given.map(Zeroizing::new);
+    match given.as_ref().map(|text| text.trim()) {
+        Some("-") => Ok(Zeroizing::new(standard_input(non_interactive)?.trim().to_owned())),
+        Some(text) if !text.is_empty() => Ok(Zeroizing::new(text.to_owned())),
+        _ => hidden(prompt, non_interactive),
+    }
+}
+
 /// Asks on the terminal without echo; from a pipe, takes the first line.
 pub(crate) fn hidden(prompt: &str, non_interactive: bool) -> Result<Zeroizing<String>, Error> {
     use std::io::IsTerminal as _;

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::duration::GoDuration;
 use super::error::Error;
 use super::options::Options;
+use super::pace::Rate;
 use super::token_helper;
 use crate::argv;
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// Attempts after the first, on 5xx and 412.
     pub(crate) retries: u32,
+    /// How many requests at most, if there is a limit.
+    pub(crate) rate: Option<Rate>,
     /// As a duration of Go, for the header.
     pub(crate) wrap_ttl: Option<String>,
     pub(crate) mfa: Vec<String>,
@@ -102,6 +105,7 @@ impl Settings {
             })?,
             None => DEFAULT_RETRIES,
         };
+        let rate = variable("VAULT_RATE_LIMIT").map(|text| Rate::parse(&text)).transpose()?.flatten();
         let switch = |flag: bool, name: &str| -> Result<bool, Error> {
             match variable(name) {
                 _ if flag => Ok(true),
@@ -145,9 +149,11 @@ impl Settings {
             },
             timeout,
             retries,
+            rate,
             wrap_ttl: wrap_ttl.map(|ttl| ttl.to_string()),
             mfa,
             headers,
+            // Both name a proxy for every request; as with Vault, the newer name wins.
             proxy: variable("VAULT_PROXY_ADDR").or_else(|| variable("VAULT_HTTP_PROXY")),
             follow_redirects: !switch(options.disable_redirects, "VAULT_DISABLE_REDIRECTS")?,
             policy_override: options.policy_override,
@@ -244,6 +250,10 @@ mod tests {
         assert_eq!((settings.timeout.as_secs(), settings.retries), (5, 0));
         assert!(settings.tls.skip_verify && !settings.follow_redirects);
         assert_eq!(settings.tls.ca_cert, Some(PathBuf::from("/ca.pem")));
+        let both = [("VAULT_PROXY_ADDR", "http://first"), ("VAULT_HTTP_PROXY", "http://second")];
+        for (variables, proxy) in [(&both[..], "http://first"), (&both[1..], "http://second")] {
+            assert_eq!(resolve(&Options::default(), variables).unwrap().proxy.as_deref(), Some(proxy));
+        }
     }
 
     #[test]
@@ -254,6 +264,7 @@ mod tests {
             (("VAULT_MAX_RETRIES", "many"), "VAULT_MAX_RETRIES"),
             (("VAULT_CLIENT_TIMEOUT", "soon"), "VAULT_CLIENT_TIMEOUT"),
             (("VAULT_SKIP_VERIFY", "perhaps"), "VAULT_SKIP_VERIFY"),
+            (("VAULT_RATE_LIMIT", "fast"), "VAULT_RATE_LIMIT"),
         ];
         for (variable, expected) in cases {
             let error = resolve(&Options::default(), &[variable]).err().unwrap();

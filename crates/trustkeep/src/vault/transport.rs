@@ -53,8 +53,9 @@ impl Transport {
             builder = builder.timeout(settings.timeout);
         }
         if let Some(proxy) = &settings.proxy {
-            let proxy = reqwest::Proxy::all(proxy)
-                .map_err(|_| Error::Usage("VAULT_PROXY_ADDR is not the URL of a proxy".to_owned()))?;
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| {
+                Error::Usage("VAULT_PROXY_ADDR (or VAULT_HTTP_PROXY) is not the URL of a proxy".to_owned())
+            })?;
             builder = builder.proxy(proxy);
         }
         if let Some(socket) = &settings.socket {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use trustkeep_e2e::{Finished, Server, program, run};
 
+use super::configuration;
+
 /// Runs `vault …` against a server.
 struct Shell {
     vault: PathBuf,
@@ -128,7 +130,7 @@ async fn exit_codes_tell_usage_server_and_seal_apart() {
     assert_eq!((&status["sealed"], &status["initialized"]), (&json!(false), &json!(true)));
     shell.fails(1, "kv get").await;
     shell.fails(1, "kv get -no-such-flag secret/x").await;
-    shell.fails(1, "no-such-command").await;
+    shell.fails(127, "no-such-command").await;
     assert!(shell.ok("operator seal").await.contains("sealed"));
     let sealed = shell.run("status").await;
     assert_eq!(sealed.code, 2, "{sealed:?}");
@@ -162,4 +164,38 @@ async fn both_names_are_one_program() {
     let help = run(program(), &["--help"], &[]).await.unwrap();
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("Examples"), "{}", help.stdout);
+}
+
+#[tokio::test]
+async fn the_environment_names_the_agent_and_whom_to_trust() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let pem = certificate.cert.pem();
+    std::fs::write(dir.path().join("cert.pem"), &pem).unwrap();
+    std::fs::write(dir.path().join("key.pem"), certificate.signing_key.serialize_pem()).unwrap();
+    let trusted = dir.path().join("trusted");
+    std::fs::create_dir(&trusted).unwrap();
+    std::fs::write(trusted.join("authority.pem"), &pem).unwrap();
+    let path = dir.path().display();
+    let listener = format!("tls_cert_file = \"{path}/cert.pem\"\n  tls_key_file = \"{path}/key.pem\"");
+    let server = Server::configured(&configuration(dir.path(), &listener, ""), &[]).await.unwrap();
+    let (vault, address) = (symlink(dir.path()), server.address.as_str());
+    let status = async |variables: &[(&str, &str)]| {
+        let variables = [&[("HOME", dir.path().to_str().unwrap())], variables].concat();
+        run(&vault, &["status", "-format=json"], &variables).await.unwrap()
+    };
+    let unknown = status(&[("VAULT_ADDR", address)]).await;
+    assert!(unknown.code == 1 && unknown.stderr.contains("unknown authority"), "{unknown:?}");
+    // The directory counts only where no certificate is given in another way.
+    let nowhere = ("VAULT_CAPATH", "/nonexistent");
+    for variables in [
+        &[("VAULT_ADDR", address), ("VAULT_CAPATH", trusted.to_str().unwrap())][..],
+        &[("VAULT_ADDR", address), ("VAULT_CACERT_BYTES", &pem), nowhere],
+        &[("VAULT_ADDR", "http://127.0.0.1:1"), ("VAULT_AGENT_ADDR", address), ("VAULT_CACERT_BYTES", &pem)],
+    ] {
+        let seen = status(variables).await;
+        assert!(seen.code == 2 && seen.stdout.contains("\"initialized\": false"), "{variables:?}: {seen:?}");
+    }
+    server.stop().await.unwrap();
 }

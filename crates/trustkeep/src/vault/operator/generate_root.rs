@@ -9,6 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use trustkeep_crypto::random::{self, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::vault::client::Request;
@@ -17,11 +18,14 @@ use crate::vault::session::Session;
 use crate::vault::{input, table};
 
 const ATTEMPT: &str = "sys/generate-root/attempt";
+/// Characters of a root token that a server may ask a one-time password for.
+const MAX_OTP_LEN: u64 = 1024;
 
 /// A step of the attempt.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     vault operator generate-root -init                     start; prints the one-time password and the nonce\n  \
+    vault operator generate-root -generate-otp             only a one-time password, for -init -otp=…\n  \
     vault operator generate-root -nonce=2dbd10f1-8528      each key holder: asks for a share\n  \
     vault operator generate-root -decode=Hxc… -otp=IF4w…   unmask the token; no server is asked")]
 pub(crate) struct Args {
@@ -34,27 +38,45 @@ pub(crate) struct Args {
     /// Give up the attempt
     #[arg(long, group = "step")]
     cancel: bool,
-    /// Unmask the token that came out, with -otp
+    /// Make a one-time password for -init -otp; starts nothing
+    #[arg(long, group = "step")]
+    generate_otp: bool,
+    /// Unmask the token that came out, with -otp; - reads it from standard input
     #[arg(long, value_name = "TOKEN", group = "step", requires = "otp")]
     decode: Option<String>,
     /// One-time password: to unmask, or to start with
     #[arg(long, value_name = "PASSWORD")]
     otp: Option<String>,
     /// PGP public key (base64) to encrypt the token with, instead of a one-time password
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", conflicts_with = "otp")]
     pgp_key: Option<String>,
     /// Nonce of the attempt, as its start printed it
     #[arg(long, value_name = "NONCE")]
     nonce: Option<String>,
-    /// Key share; better leave it out and be asked
+    /// Not here: there is no replication
+    #[arg(long, hide = true)]
+    dr_token: bool,
+    /// Not here: there is no recovery mode
+    #[arg(long, hide = true)]
+    recovery_token: bool,
+    /// Key share, or - for standard input; better leave it out and be asked
     key: Option<String>,
 }
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error> {
+    for (given, name) in [(args.dr_token, "-dr-token"), (args.recovery_token, "-recovery-token")] {
+        if given {
+            return Err(Error::Usage(format!("{name} is not supported: only root tokens are generated")));
+        }
+    }
     if let (Some(encoded), Some(otp)) = (&args.decode, &args.otp) {
+        let encoded = match encoded.as_str() {
+            "-" => input::standard_input(session.non_interactive)?,
+            _ => Zeroizing::new(encoded.clone()),
+        };
         let token = unmask(encoded.trim(), otp.trim())?;
         return if session.screen.is_table() {
-            session.screen.line(&token)
+            session.screen.field_value(Some(&json!(token.as_str())), "token", "answer")
         } else {
             session.screen.structured(&json!({"token": token.as_str()}))
         };
@@ -76,12 +98,15 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
             }
         }
         let request = Request::new(Method::PUT, ATTEMPT).root_namespace().body(Value::Object(body));
-        let attempt =
-            session.client.json(request).await.map_err(|error| error.during("Error initializing"))?;
+        let attempt = session
+            .client
+            .json(request)
+            .await
+            .map_err(|error| error.during("Error initializing root generation"))?;
         return show(session, &attempt);
     }
     let request = Request::new(Method::GET, ATTEMPT).root_namespace();
-    let request = if args.status { request } else { request.preparatory() };
+    let request = if args.status || args.generate_otp { request } else { request.preparatory() };
     let attempt = session
         .client
         .json(request)
@@ -90,25 +115,50 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<ExitCode, Error
     if args.status {
         return show(session, &attempt);
     }
+    if args.generate_otp {
+        return generate_otp(session, &attempt);
+    }
     if !attempt.get("started").and_then(Value::as_bool).unwrap_or(false) {
-        return Err(Error::Usage(
-            "No root generation is in progress. Start one: vault operator generate-root -init".to_owned(),
-        ));
+        return Err(Error::Usage(format!(
+            "No root generation is in progress. Start one: vault operator generate-root -init\n\
+             A one-time password of your own (-otp) must have {} characters.",
+            otp_length(&attempt)
+        )));
     }
     let nonce = args
         .nonce
         .or_else(|| attempt.get("nonce").and_then(Value::as_str).map(str::to_owned))
         .unwrap_or_default();
-    let key = match args.key {
-        Some(key) => Zeroizing::new(key.trim().to_owned()),
-        None => input::hidden("Unseal Key", session.non_interactive)?,
-    };
+    if args.key.is_none() {
+        session.screen.warn(&format!("Operation nonce: {nonce}"));
+    }
+    let key = input::share(args.key, "Unseal Key", session.non_interactive)?;
     let request = Request::new(Method::PUT, "sys/generate-root/update")
         .root_namespace()
         .body(json!({"key": key.as_str(), "nonce": nonce}));
     let attempt =
         session.client.json(request).await.map_err(|error| error.during("Error posting unseal key"))?;
     show(session, &attempt)
+}
+
+/// A password as long as the server's tokens are: only then can it mask one.
+fn generate_otp(session: &Session, attempt: &Value) -> Result<ExitCode, Error> {
+    let length = otp_length(attempt);
+    if !(1..=MAX_OTP_LEN).contains(&length) {
+        return Err(Error::Nothing(format!(
+            "The server asks for a one-time password of {length} characters; none can be made."
+        )));
+    }
+    let password = Zeroizing::new(random::base62(&SystemRandom, usize::try_from(length).unwrap_or(0)));
+    if session.screen.is_table() {
+        session.screen.field_value(Some(&json!(password.as_str())), "otp", "answer")
+    } else {
+        session.screen.structured(&json!({"otp": password.as_str(), "otp_length": length}))
+    }
+}
+
+fn otp_length(attempt: &Value) -> u64 {
+    attempt.get("otp_length").and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn show(session: &Session, attempt: &Value) -> Result<ExitCode, Error> {
@@ -125,10 +175,16 @@ fn show(session: &Session, attempt: &Value) -> Result<ExitCode, Error> {
     ];
     let optional = [
         ("PGP Fingerprint", "pgp_fingerprint"),
+        ("Encoded Token", "encoded_token"),
         ("OTP", "otp"),
         ("OTP Length", "otp_length"),
-        ("Encoded Token", "encoded_token"),
     ];
+    if !text("otp").is_empty() {
+        session.screen.warn(
+            "A one-time password was made and stands in the field OTP. Keep it safe: only\n\
+             with it can the root token that comes out be decoded.",
+        );
+    }
     for (title, key) in optional {
         let value = text(key);
         if !value.is_empty() && value != "0" {

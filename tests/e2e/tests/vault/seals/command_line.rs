@@ -51,15 +51,31 @@ async fn key_shares_are_replaced_and_a_root_token_is_made() {
     let status = server.client().get("sys/seal-status").await.unwrap();
     assert_eq!(status.at("/sealed"), &json!(false));
 
+    let otp = operator(&server, &["generate-root", "-generate-otp"]).await.stdout;
+    assert!(otp.len() == 28 && otp.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{otp}");
+    let begun = operator(&server, &["generate-root", "-init", "-otp", &otp]).await;
+    assert!(begun.code == 0 && begun.stdout.contains("OTP Length    28"), "{begun:?}");
+    assert_eq!(operator(&server, &["generate-root", "-cancel"]).await.code, 0);
+    // A mistyped flag is never taken for a key share.
+    assert_eq!(operator(&server, &["generate-root", "-nonsense"]).await.code, 1);
+    for unsupported in ["-dr-token", "-recovery-token"] {
+        let refused = operator(&server, &["generate-root", "-init", unsupported]).await;
+        assert!(refused.code == 1 && refused.stderr.contains("not supported"), "{refused:?}");
+    }
     let begun = json_of(&server, &["generate-root", "-init"]).await;
     json_of(&server, &["generate-root", &new[0]]).await;
     let done = json_of(&server, &["generate-root", &new[1]]).await;
     let decode = format!("-decode={}", done["encoded_token"].as_str().unwrap());
     let otp = format!("-otp={}", begun["otp"].as_str().unwrap());
-    let token = operator(&server, &["generate-root", &decode, &otp]).await.stdout;
+    let connection = ["-address", &server.address, "-tls-skip-verify"];
+    let token =
+        operator(&server, &[&["generate-root"], &connection[..], &[&decode, &otp]].concat()).await.stdout;
     let client = server.client().with_token(Some(token.trim()));
     assert_eq!(client.get("auth/token/lookup-self").await.unwrap().at("/data/policies"), &json!(["root"]));
-    json_of(&server, &["rekey", "-init"]).await;
+    let begun = operator(&server, &["rekey", "-init"]).await;
+    assert!(begun.stdout.starts_with("Key                      Value\n"), "{begun:?}");
+    assert!(begun.stdout.contains("Rekey Progress           0/2\n"), "{begun:?}");
+    assert!(begun.stderr.starts_with("WARNING! If you lose the unseal keys"), "{begun:?}");
     assert_eq!(operator(&server, &["rekey", "-cancel"]).await.code, 0);
     assert_eq!(json_of(&server, &["rekey", "-status"]).await["started"], false);
     server.stop().await.unwrap();
