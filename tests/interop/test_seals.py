@@ -13,7 +13,7 @@ import processes
 from vault_server import VaultServer
 
 
-def _new_kms_key(endpoint):
+def new_kms_key(endpoint):
     headers = {
         "X-Amz-Target": "TrentService.CreateKey",
         "Content-Type": "application/x-amz-json-1.1",
@@ -36,7 +36,7 @@ def auto(backends, tmp_path):
             '  access_key = "AKIATRUSTKEEPTESTS"\n'
             '  secret_key = "not-a-secret"\n'
             f'  endpoint   = "{endpoint}"\n'
-            f'  kms_key_id = "{_new_kms_key(endpoint)}"\n'
+            f'  kms_key_id = "{new_kms_key(endpoint)}"\n'
             "}\n"
         )
     server.start()
@@ -56,7 +56,7 @@ def shamir(backends, tmp_path):
     assert server.stop() == 0
 
 
-def _unmask(encoded, otp):
+def unmask(encoded, otp):
     masked = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
     return bytes(a ^ b for a, b in zip(masked, otp.encode(), strict=True)).decode()
 
@@ -101,7 +101,7 @@ def test_a_quorum_makes_a_root_token(kind, request):
         client.sys.generate_root(keys[0], begun["nonce"])
     done = client.sys.generate_root(keys[2], begun["nonce"])
     assert done["complete"] and done["encoded_token"] == done["encoded_root_token"]
-    token = _unmask(done["encoded_token"], begun["otp"])
+    token = unmask(done["encoded_token"], begun["otp"])
     assert re.fullmatch(r"hvs\.[A-Za-z0-9]{24}", token)
     decoded = server.request("POST", "sys/decode-token", {"encoded_token": done["encoded_token"], "otp": begun["otp"]}, token=None)
     assert decoded.json()["data"]["token"] == token

@@ -73,15 +73,15 @@ class VaultCluster:
         self.folder = pathlib.Path(folder)
         stanzas = storage or [storage_stanza(store, folder, backends, ha=True)] * size
         self.nodes = [Node(f"node{number}", stanza, folder) for number, stanza in enumerate(stanzas, 1)]
-        self.shares = self.root_token = None
+        self.shares, self.threshold, self.root_token = None, 1, None
 
-    def start(self):
+    def start(self, shares=1, threshold=1):
         """Starts all, initialises one and unseals all."""
         for node in self.nodes:
             node.start()
         first = self.nodes[0]
-        first.initialize(1, 1)
-        self.shares, self.root_token = first.shares, first.root_token
+        first.initialize(shares, threshold)
+        self.shares, self.threshold, self.root_token = first.shares, threshold, first.root_token
         for node in self.nodes:
             self.adopt(node)
             self.unseal(node)
@@ -90,11 +90,12 @@ class VaultCluster:
 
     def adopt(self, node):
         """Tells the test's node what the initialised one knows."""
-        node.shares, node.threshold, node.root_token = self.shares, 1, self.root_token
+        node.shares, node.threshold, node.root_token = self.shares, self.threshold, self.root_token
 
     def unseal(self, node):
         """Unseals one."""
-        node.request("PUT", "sys/unseal", {"key": self.shares[0]})
+        for share in self.shares[: self.threshold]:
+            node.request("PUT", "sys/unseal", {"key": share})
         processes.eventually(lambda: node.health() in (200, 429), what=f"the unsealing of {node.name}")
 
     def restart(self, node):

@@ -29,6 +29,8 @@ pub struct Barrier {
     encryptions: AtomicU64,
     timers: BarrierTimers,
     changing_keyring: tokio::sync::Mutex<()>,
+    /// Whether there may be something for [`Barrier::retire_upgrades`].
+    has_upgrades: AtomicBool,
 }
 
 /// What takes a root key's place, and all that is stored with it.
@@ -72,6 +74,7 @@ impl Barrier {
             encryptions: AtomicU64::new(0),
             timers: BarrierTimers::default(),
             changing_keyring: tokio::sync::Mutex::new(()),
+            has_upgrades: AtomicBool::new(true),
         }
     }
 
@@ -167,10 +170,55 @@ impl Barrier {
         let rotated = stored.rotated(self.random.as_ref(), now)?;
         let sealed = rotated.seal(self.random.as_ref())?;
         let expectations = vec![(KEYRING.into(), Some(version))];
-        let puts = vec![(KEYRING.into(), sealed.into())];
+        // Other nodes may not have looked by the time that a new root key closes the keyring to them.
+        let upgrade = upgrade_path(stored.active_term());
+        let newest = close(
+            &stored,
+            stored.active_cipher()?,
+            self.random.as_ref(),
+            &upgrade,
+            rotated.newest_term()?.expose(),
+        )?;
+        let puts = vec![(KEYRING.into(), sealed.into()), (upgrade, newest.into())];
+        self.has_upgrades.store(true, Ordering::SeqCst);
         self.paths.commit(PathBatch { expectations, puts, deletes: Vec::new() }).await?;
         self.encryptions.store(0, Ordering::Relaxed);
         self.unseal(rotated);
+        Ok(())
+    }
+
+    /// The keyring with the terms that another node has added lately, without its root key.
+    ///
+    /// # Errors
+    /// 500 where what that node left is damaged, and the store's.
+    pub async fn caught_up(&self, known: &Keyring) -> Result<Keyring> {
+        let mut keyring = known.under(known.root_key().duplicate())?;
+        for _ in 0..UPGRADES_MAX {
+            let Some(newest) = self.get_with(&keyring, &upgrade_path(keyring.active_term())).await? else {
+                break;
+            };
+            keyring = keyring.with_term(&newest.value)?;
+        }
+        Ok(keyring)
+    }
+
+    /// Removes what rotations left for other nodes, once these had the time to read it: else whoever has an old
+    /// key and reads the store would have the new ones too.
+    ///
+    /// # Errors
+    /// 503 while sealed, and the store's.
+    pub async fn retire_upgrades(&self, now: i64) -> Result<()> {
+        let last = self.keyring()?.installed();
+        if !self.has_upgrades.load(Ordering::SeqCst) || now.saturating_sub(last) < UPGRADE_GRACE {
+            return Ok(());
+        }
+        let _one_at_a_time = self.changing_keyring.lock().await;
+        let names = self.paths.list(UPGRADES, "", UPGRADES_MAX).await?;
+        for some in names.chunks(self.rows_max()) {
+            let deletes = some.iter().map(|name| format!("{UPGRADES}/{name}")).collect();
+            self.paths.commit(PathBatch { deletes, ..Default::default() }).await?;
+        }
+        self.has_upgrades.store(names.len() == UPGRADES_MAX, Ordering::SeqCst);
         Ok(())
     }
 
@@ -273,6 +321,11 @@ impl Barrier {
     pub fn timers(&self) -> &BarrierTimers {
         &self.timers
     }
+}
+
+/// Where the key of the next term stands, encrypted under that of `term` (`hashicorp/vault: vault/barrier.go`).
+fn upgrade_path(term: u32) -> String {
+    format!("{UPGRADES}/{term}")
 }
 
 fn close(
@@ -381,6 +434,11 @@ impl Batch {
 }
 
 /// Where the keyring stands, encrypted under the root key.
+const UPGRADES: &str = "core/upgrade";
+/// How many rotations another node catches up with at once.
+const UPGRADES_MAX: usize = 1000;
+/// Nanoseconds that other nodes have to read a new term's key, many times what they need.
+const UPGRADE_GRACE: i64 = 120 * super::NANOS;
 pub const KEYRING: &str = "core/keyring";
 const BATCH_MARGIN: usize = 2;
 const BATCH_ROWS_MAX: usize = 1000;

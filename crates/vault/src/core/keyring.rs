@@ -130,6 +130,36 @@ impl Keyring {
         keyring
     }
 
+    /// The active term's key as [`Self::with_term`] reads it.
+    ///
+    /// # Errors
+    /// 500 where the keyring is empty, which no constructor leaves it.
+    pub fn newest_term(&self) -> Result<SecretBytes> {
+        let term = self.terms.get(&self.active).ok_or_else(|| Error::internal("the keyring is empty"))?;
+        let mut document =
+            DocumentTerm { term: self.active, key: term.key.expose().to_vec(), installed: term.installed };
+        let json = serde_json::to_vec(&document).map(SecretBytes::new).map_err(Error::internal);
+        document.key.zeroize();
+        json
+    }
+
+    /// The same keyring with the term that another node added after the last one that this keyring has.
+    ///
+    /// # Errors
+    /// 500 where the bytes are damaged or hold another term.
+    pub fn with_term(&self, newest: &SecretBytes) -> Result<Self> {
+        let mut document: DocumentTerm = serde_json::from_slice(newest.expose())
+            .map_err(|_| Error::internal("a term's key is damaged"))?;
+        let key = Key256::from_slice(&document.key).map_err(Error::internal);
+        document.key.zeroize();
+        let mut next = self.under(self.root_key.duplicate())?;
+        next.add_term(key?, document.installed)?;
+        if next.active != document.term {
+            return Err(Error::internal("a term's key is not that of the next term"));
+        }
+        Ok(next)
+    }
+
     fn from_document(document: &Document) -> Result<Self> {
         if document.format != FORMAT {
             let found = document.format;
@@ -213,5 +243,11 @@ mod tests {
         assert_eq!(rotated.active_term(), 2);
         assert_eq!(rotated.cipher(1).unwrap().open(b"a", &secret).unwrap().expose(), b"secret");
         assert!(rotated.active_cipher().unwrap().open(b"a", &secret).is_err());
+
+        let caught_up = keyring.with_term(&rotated.newest_term().unwrap()).unwrap();
+        assert_eq!((caught_up.active_term(), caught_up.installed()), (2, 8));
+        let new = rotated.active_cipher().unwrap().seal(&SystemRandom, b"a", b"new").unwrap();
+        assert_eq!(caught_up.active_cipher().unwrap().open(b"a", &new).unwrap().expose(), b"new");
+        assert_eq!(caught_up.with_term(&rotated.newest_term().unwrap()).unwrap_err().status(), 500);
     }
 }

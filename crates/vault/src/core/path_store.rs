@@ -364,6 +364,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_standby_reads_and_writes_nothing() {
+        let paths = empty().await;
+        paths.commit(put("a/b")).await.unwrap();
+        paths.refuse_writes();
+        for batch in [put("a/c"), put("d/e"), delete("a/b"), PathBatch::default()] {
+            assert!(matches!(paths.commit(batch).await, Err(Error::Standby)));
+        }
+        assert!(paths.get("a/b").await.unwrap().is_some());
+        assert_eq!(paths.list("", "", 10).await.unwrap(), ["a/"]);
+        assert_eq!(paths.list("a", "", 10).await.unwrap(), ["b"]);
+    }
+
+    #[tokio::test]
     async fn listing_pages_by_name() {
         let paths = empty().await;
         for name in ["a", "b", "c", "d"] {

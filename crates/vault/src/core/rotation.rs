@@ -65,7 +65,7 @@ impl Core {
         Ok(before.saturating_add(self.barrier().encryptions()))
     }
 
-    /// Saves the count, and rotates the key if it is due. Does nothing but on the active node; returns whether it rotated.
+    /// Saves the count, rotates the key if it is due, and tidies up after former rotations. Does nothing but on the active node; returns whether it rotated.
     ///
     /// # Errors
     /// The store's.
@@ -73,6 +73,7 @@ impl Core {
         if self.standing() != Standing::Active {
             return Ok(false);
         }
+        self.barrier().retire_upgrades(self.now()).await?;
         let stored = if self.barrier().encryptions() > 0 {
             self.save_rotation(None).await?
         } else {

@@ -132,7 +132,8 @@ impl Core {
         let stored = match self.cold.load_keyring(known.root_key()).await {
             // Rekeyed, perhaps: who knows the terms up to then finds the new root key behind the barrier.
             Err(Error::Invalid(refusal)) => {
-                let found = self.cold.get_with(&known, MASTER).await.ok().flatten();
+                let terms = self.cold.caught_up(&known).await?;
+                let found = self.cold.get_with(&terms, MASTER).await.ok().flatten();
                 let Some(found) = found else { return Err(Error::Invalid(refusal)) };
                 let root_key = Key256::from_slice(found.value.expose()).map_err(Error::internal)?;
                 self.cold.load_keyring(&root_key).await?

@@ -384,6 +384,15 @@ async fn the_encryption_key_is_rotated_when_it_is_due() {
     let status = ask(&core, root, Operation::Read, "sys/key-status", json!({})).await.unwrap();
     assert_eq!((&status["term"], &status["encryptions"]), (&json!(2), &json!(0)));
     is_there(&core, root).await;
+    // What other nodes need to follow goes once they had the time.
+    let left = async || core.barrier().list("core/upgrade", "", 9).await.unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    assert!(!core.rotate_if_due().await.unwrap());
+    assert_eq!(left().await, ["1"]);
+    world.clock.advance(Duration::from_secs(61));
+    assert!(!core.rotate_if_due().await.unwrap());
+    assert!(left().await.is_empty());
+    is_there(&core, root).await;
 }
 
 #[tokio::test]
