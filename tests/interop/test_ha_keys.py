@@ -93,10 +93,11 @@ def test_a_rotated_key_is_known_to_who_takes_over(cluster):
 
 
 @pytest.mark.parametrize("through", ["active", "standby"])
-@pytest.mark.parametrize("rotated", [False, True], ids=["", "right after a rotation"])
+@pytest.mark.parametrize("rotated", [False, True], ids=["alone", "after-rotations"])
 def test_after_a_rekey_the_other_takes_over_and_only_the_new_shares_open(cluster, through, rotated):
     active, standby = cluster.active(), cluster.standby()
     if rotated:
+        # Two terms of which the standby has not heard when the root key changes.
         active.client().sys.rotate_encryption_key()
         active.client().sys.rotate_encryption_key()
     old = _rekey(cluster, {"active": active, "standby": standby}[through])
@@ -159,8 +160,9 @@ def test_a_sealed_server_stays_sealed_while_the_other_leads(cluster):
     active, standby = cluster.active(), cluster.standby()
     assert active.request("PUT", "sys/seal").status_code == 204
     cluster.active([standby], TAKEOVER_SECONDS)
-    # Longer than a standby takes to notice a free lease, which nobody may then mistake for its own.
+    # The lease is free for a while, and only the other takes it.
     assert standby.request("PUT", "sys/step-down").status_code == 204
+    processes.eventually(lambda: standby.health() == 429, TAKEOVER_SECONDS, "the step-down")
     cluster.active([standby], TAKEOVER_SECONDS)
     assert active.health() == 503
     assert active.client(token=None).sys.read_seal_status()["sealed"] is True

@@ -434,12 +434,12 @@ impl Batch {
 }
 
 /// Where the keyring stands, encrypted under the root key.
+pub const KEYRING: &str = "core/keyring";
 const UPGRADES: &str = "core/upgrade";
 /// How many rotations another node catches up with at once.
 const UPGRADES_MAX: usize = 1000;
 /// Nanoseconds that other nodes have to read a new term's key, many times what they need.
 const UPGRADE_GRACE: i64 = 120 * super::NANOS;
-pub const KEYRING: &str = "core/keyring";
 const BATCH_MARGIN: usize = 2;
 const BATCH_ROWS_MAX: usize = 1000;
 const VERSION: u8 = 2;
