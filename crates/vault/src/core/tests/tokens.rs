@@ -135,6 +135,8 @@ async fn batch_tokens_carry_themselves_and_end_with_their_parent() {
     assert!(vault.is_alive(&second.client_token).await);
     vault.write(&vault.root, "auth/token/revoke", json!({ "token": parent })).await.unwrap();
     assert!(!vault.is_alive(&second.client_token).await, "a batch token outlived its parent");
+    // What the rotation left for other nodes is none of the tokens'.
+    vault.core.barrier().retire_upgrades(vault.core.now()).await.unwrap();
     assert_eq!(vault.rows().await, before);
 }
 
