@@ -159,8 +159,8 @@ def test_a_peer_that_never_reads_holds_up_nobody_but_its_own(vault, root):
         root.sys.enable_audit_device(
             "socket", path="hung", options={"address": f"{host}:{port}", "write_timeout": "1s", "log_raw": "true"}
         )
-        body = {"data": "x" * (512 << 10)}
-        for n in range(40):  # more than lies between the two
+        body = {"data": "x" * (300 << 10)}
+        for n in range(64):  # more than lies between the two
             assert vault.request("PUT", "cubbyhole/large", body).status_code == 204
         root.sys.disable_audit_device("hung")
         root.sys.disable_audit_device("good")
