@@ -40,7 +40,7 @@ mod unmounting;
 mod unsealing;
 mod version_history;
 mod view;
-mod wrapping;
+pub(crate) mod wrapping;
 
 pub use barrier::{Barrier, Batch, Entry};
 pub use break_glass::BreakGlassStatus;

@@ -1,8 +1,11 @@
 //! The readers of what others wrote, as functions of bytes: what the fuzz targets in `fuzz/` call, and the tests below
 //! with random bytes. None may panic, run on, or take memory out of proportion; what they answer does not matter.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use trustkeep_crypto::Random;
+use trustkeep_crypto::sign::{Algorithm, PublicKey, SigningKey};
 
 use crate::core::keyring::Keyring;
 use crate::policy::{Acl, Policy};
@@ -61,6 +64,22 @@ pub fn barrier_entry(data: &[u8], random: &dyn Random) {
     }
 }
 
+/// What a caller gives as a token: a batch token, or a wrapping token in a JWT. None but this vault's own is taken.
+pub fn token(data: &[u8], random: &dyn Random) {
+    static SIGNER: LazyLock<Option<PublicKey>> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::P521).ok()?.public_key().ok());
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(key) = SIGNER.as_ref() {
+        assert!(core::wrapping::jwt::token_in(text, key).is_none(), "a foreign wrapping token was taken");
+    }
+    if let Ok(keyring) = Keyring::generate(random, 0) {
+        assert!(
+            core::token_store::batch::entry_in(&keyring, text).is_none(),
+            "a foreign batch token was taken"
+        );
+    }
+}
+
 /// What transit gives and takes: `vault:v1:…`.
 pub fn ciphertext(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
@@ -107,6 +126,11 @@ mod tests {
         &[b"vault:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", b"vault:v99999999999:", b"1h30m"];
     const ENTRIES: &[&[u8]] = &[b"\0\0\0\x01\x02", b"{\"master_key\":\"\",\"keys\":[]}"];
 
+    const TOKENS: &[&[u8]] = &[
+        b"eyJhbGciOiJFUzUxMiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJodnMuIiwidHlwZSI6IndyYXBwaW5nIn0.AAAA",
+        b"AAAAAQKqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq",
+    ];
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -120,6 +144,11 @@ mod tests {
         fn no_request_breaks_its_reader(data in nearly(REQUESTS)) {
             request(&data);
             body(&data);
+        }
+
+        #[test]
+        fn no_foreign_token_is_taken(data in nearly(TOKENS)) {
+            token(&data, &SystemRandom);
         }
 
         #[test]

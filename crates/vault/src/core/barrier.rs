@@ -296,14 +296,6 @@ impl Barrier {
         close(&keyring, keyring.active_cipher()?, self.random.as_ref(), context, value)
     }
 
-    /// What [`Barrier::encrypt`] closed.
-    ///
-    /// # Errors
-    /// 503 while sealed, 500 where it does not open.
-    pub fn decrypt(&self, context: &str, sealed: &[u8]) -> Result<SecretBytes> {
-        open(self.keyring()?.as_ref(), context, sealed)
-    }
-
     /// Carries out a batch.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! the entry stand its accessor, its place below its parent, its place among the leases, and its place in the
 //! expiry index. Batch tokens are the exception: they carry themselves.
 
-mod batch;
+pub(crate) mod batch;
 mod tidy;
 
 use std::sync::Arc;

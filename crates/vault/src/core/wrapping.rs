@@ -1,7 +1,7 @@
 //! Response wrapping: an answer is kept in the cubbyhole of a token that is good for one use
 //! (`hashicorp/vault: vault/wrapping.go`).
 
-mod jwt;
+pub(crate) mod jwt;
 
 use std::sync::Arc;
 

@@ -44,23 +44,7 @@ impl Unsealed {
 
     /// The wrapping token in a JWT; `None` where this vault did not sign it.
     pub(super) async fn open_wrapping(&self, jwt: &str) -> Result<Option<String>> {
-        let Some((text, signature)) = jwt.rsplit_once('.') else { return Ok(None) };
-        let Some((header, claims)) = text.split_once('.') else { return Ok(None) };
-        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-        let (Some(header), Some(claims), Some(signature)) =
-            (decoded(header), decoded(claims), decoded(signature))
-        else {
-            return Ok(None);
-        };
-        if header != HEADER {
-            return Ok(None);
-        }
-        let key = self.wrapping_public_key().await?;
-        if key.verify_fixed(text.as_bytes(), &signature).is_err() {
-            return Ok(None);
-        }
-        let claims = serde_json::from_slice::<Claims>(&claims).ok();
-        Ok(claims.filter(|claims| claims.kind == KIND).map(|claims| claims.jti))
+        Ok(token_in(jwt, &self.wrapping_public_key().await?))
     }
 
     /// The key that verifies signed wrapping tokens.
@@ -88,6 +72,19 @@ impl Unsealed {
             }
         }
     }
+}
+
+/// The wrapping token in a JWT that the holder of `key` signed.
+pub(crate) fn token_in(jwt: &str, key: &PublicKey) -> Option<String> {
+    let (text, signature) = jwt.rsplit_once('.')?;
+    let (header, claims) = text.split_once('.')?;
+    let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+    if decoded(header)? != HEADER {
+        return None;
+    }
+    key.verify_fixed(text.as_bytes(), &decoded(signature)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&decoded(claims)?).ok()?;
+    (claims.kind == KIND).then_some(claims.jti)
 }
 
 /// Whether a token is a JWT rather than one of the vault's own.
