@@ -285,7 +285,7 @@ impl Barrier {
         names
     }
 
-    /// A text of the vault's own that leaves it encrypted; only [`Barrier::decrypt`] with the same `context` opens it,
+    /// A text of the vault's own that leaves it encrypted; only `open` with the same `context` opens it,
     /// also after rotations.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 //! `sdk/helper/keysutil`, at the level of Vault 1.14).
 //!
 //! Storage, below the mount's view:
-//! - `policy/<name>`: a key with its settings and all its versions, see [`key`];
+//! - `policy/<name>`: a key with its settings and all its versions, see `transit/key.rs`;
 //! - `auto-rotate/<name>`: empty, for each key that rotates by itself;
 //! - `import/wrapping-key`: the RSA key under which keys are brought in;
 //! - `config/keys`, `config/cache`: the mount's settings.
 //!
-//! Keys in use stay in memory, expanded: encrypting or signing reads no storage. See [`key_store`].
+//! Keys in use stay in memory, expanded: encrypting or signing reads no storage. See `transit/key_store.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
