@@ -28,6 +28,19 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Its name, as audit devices and metrics write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Update => "update",
+            Operation::Patch => "patch",
+            Operation::Delete => "delete",
+            Operation::List => "list",
+            Operation::Help => "help",
+        }
+    }
+
     /// Whether it writes a body to the path.
     pub fn is_write(self) -> bool {
         matches!(self, Operation::Create | Operation::Update)

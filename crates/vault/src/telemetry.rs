@@ -56,15 +56,7 @@ impl Telemetry {
 
     /// Counts a request that a mount answered.
     pub fn route(&self, operation: Operation, mount: &str, took: Duration) {
-        let operation = match operation {
-            Operation::Create => "create",
-            Operation::Read => "read",
-            Operation::Update => "update",
-            Operation::Patch => "patch",
-            Operation::Delete => "delete",
-            Operation::List => "list",
-            Operation::Help => "help",
-        };
+        let operation = operation.as_str();
         // The look-up by reference would need a key of its own; the mount's name is short.
         let key = (operation, mount.to_owned());
         if let Some(timer) = self.routes.read().get(&key) {

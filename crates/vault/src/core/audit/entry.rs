@@ -64,7 +64,7 @@ impl Shared {
         let fields = RequestFields {
             id: &request.id,
             client_id: token.map(client_id).unwrap_or_default(),
-            operation: operation(request.operation),
+            operation: request.operation.as_str(),
             mount,
             client_token: veil.secret(request.client_token.as_deref().unwrap_or_default()),
             client_token_accessor: veil
@@ -287,18 +287,6 @@ fn elide_list(data: &mut Map<String, Value>) {
             _ => continue,
         };
         *value = len.into();
-    }
-}
-
-fn operation(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "create",
-        Operation::Read => "read",
-        Operation::Update => "update",
-        Operation::Patch => "patch",
-        Operation::Delete => "delete",
-        Operation::List => "list",
-        Operation::Help => "help",
     }
 }
 
