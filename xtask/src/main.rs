@@ -1,8 +1,10 @@
-//! House rules that a command can check: `cargo run -p xtask -- tidy`.
+//! House rules that a command can check: `cargo run -p xtask -- tidy`; and what is generated: `-- generate`, with the feature of that name.
 //!
 //! The rules are those of `ARCHITECTURE.md`. Each broken one is a line that says where and what to do.
 
 mod files;
+#[cfg(feature = "generate")]
+mod generate;
 mod rooms;
 
 use std::path::Path;
@@ -10,11 +12,16 @@ use std::process::ExitCode;
 
 fn main() -> anyhow::Result<ExitCode> {
     let asked: Vec<_> = std::env::args().skip(1).collect();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    #[cfg(feature = "generate")]
+    if asked == ["generate"] {
+        generate::run(&top)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if asked != ["tidy"] {
         report("usage: cargo run -p xtask -- tidy");
         return Ok(ExitCode::FAILURE);
     }
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let mut broken = rooms::check(&top)?;
     broken.extend(files::check(&top)?);
     for line in &broken {

@@ -9,18 +9,21 @@ use serde_json::Value;
 
 /// The floors of the house, from the top. A crate may know those of lower floors; on its own floor only what
 /// [`NEIGHBOURS`] allows.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["trustkeep-e2e", "trustkeep-bench-store", "trustkeep-bench-vault", "xtask"],
     &["trustkeep"],
-    &["trustkeep-vault"],
+    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor"],
+    &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
     &[
+        "trustkeep-contract-js",
+        "trustkeep-contract-wasm",
         "trustkeep-store-embedded",
         "trustkeep-store-postgres",
         "trustkeep-store-dynamodb",
         "trustkeep-kms-aws",
         "trustkeep-kms-transit",
     ],
-    &["trustkeep-aws", "trustkeep-chassis", "trustkeep-store"],
+    &["trustkeep-aws", "trustkeep-chassis", "trustkeep-contract", "trustkeep-scalar-rpc", "trustkeep-store"],
     &["trustkeep-crypto"],
 ];
 
@@ -28,7 +31,7 @@ const FLOORS: [&[&str]; 6] = [
 const NEIGHBOURS: [(&str, &str); 0] = [];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
-const FORBIDDEN: [(&str, &str); 7] = [
+const FORBIDDEN: [(&str, &str); 22] = [
     ("trustkeep-vault", "trustkeep-store-embedded"),
     ("trustkeep-vault", "trustkeep-store-postgres"),
     ("trustkeep-vault", "trustkeep-store-dynamodb"),
@@ -36,6 +39,21 @@ const FORBIDDEN: [(&str, &str); 7] = [
     ("trustkeep-vault", "trustkeep-kms-transit"),
     ("trustkeep-vault", "trustkeep-aws"),
     ("trustkeep-chassis", "trustkeep-store"),
+    ("trustkeep-ledger", "trustkeep-contract-wasm"),
+    ("trustkeep-ledger", "trustkeep-contract-js"),
+    ("trustkeep-ledger", "trustkeep-store-embedded"),
+    ("trustkeep-ledger", "trustkeep-store-postgres"),
+    ("trustkeep-ledger", "trustkeep-store-dynamodb"),
+    ("trustkeep-auditor", "trustkeep-contract-wasm"),
+    ("trustkeep-auditor", "trustkeep-contract-js"),
+    ("trustkeep-auditor", "trustkeep-store-embedded"),
+    ("trustkeep-auditor", "trustkeep-store-postgres"),
+    ("trustkeep-auditor", "trustkeep-store-dynamodb"),
+    ("trustkeep-scalar-domain", "trustkeep-contract-wasm"),
+    ("trustkeep-scalar-domain", "trustkeep-contract-js"),
+    ("trustkeep-scalar-domain", "trustkeep-store-embedded"),
+    ("trustkeep-scalar-domain", "trustkeep-store-postgres"),
+    ("trustkeep-scalar-domain", "trustkeep-store-dynamodb"),
 ];
 
 pub(crate) fn check(top: &Path) -> anyhow::Result<Vec<String>> {
