@@ -1,0 +1,268 @@
+//! Running a contract: what it reads and puts is traced, nothing is written here.
+//!
+//! A contract is synchronous: whoever executes one does it on a thread that may block, with an [`AssetReader`] that
+//! waits for its store.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use trustkeep_contract::{
+    Asset, AssetFilter, ClientIdentityKey, Contract, Environment, Error as ContractError,
+};
+use trustkeep_scalar_rpc::signing::DEFAULT_NAMESPACE;
+use trustkeep_scalar_rpc::{Error, Result, StatusCode};
+
+use crate::asset::{self, AssetKey, AssetRow, Origin, Reads};
+
+/// How deep contracts may call each other.
+pub const NESTING_MAX: usize = 16;
+/// How many assets one execution may read.
+pub const READS_MAX: usize = 10_000;
+/// How many assets one execution may write.
+pub const WRITES_MAX: usize = 1_000;
+
+/// Committed states of assets, as one domain knows them.
+pub trait AssetReader {
+    /// The latest state, or nothing.
+    ///
+    /// # Errors
+    /// 417 for a namespace that is not there; 305, 500 and so on as the store has it.
+    fn latest(&mut self, key: &AssetKey) -> Result<Option<AssetRow>>;
+
+    /// The states that `filter` asks for, in its order; `key` is its asset, spelt out.
+    ///
+    /// # Errors
+    /// As above.
+    fn scan(&mut self, key: &AssetKey, filter: &AssetFilter) -> Result<Vec<AssetRow>>;
+}
+
+/// A registered contract whose registration was verified, ready to run.
+pub struct LoadedContract {
+    /// What runs.
+    pub contract: Arc<dyn Contract>,
+    /// JSON fixed at registration.
+    pub properties: Option<String>,
+}
+
+/// Where contracts come from.
+pub trait ContractSource {
+    /// The contract that this client registered under this id in this context namespace.
+    ///
+    /// # Errors
+    /// 404 if there is none, 302 if its registration no longer holds, 402 if it cannot be run.
+    fn load(
+        &self,
+        context_namespace: &str,
+        owner: &ClientIdentityKey,
+        contract_id: &str,
+    ) -> Result<Arc<LoadedContract>>;
+}
+
+/// What is executed.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// Who executes.
+    pub client: ClientIdentityKey,
+    /// The client's context namespace, spelt out.
+    pub context_namespace: &'a str,
+    /// The contract's id as the client named it.
+    pub contract_id: &'a str,
+    /// What the contract sees: [`Argument::contract_argument`](trustkeep_scalar_rpc::argument::Argument).
+    pub argument: &'a str,
+}
+
+/// What an execution came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The contract's result.
+    pub result: Option<String>,
+    /// What it left for functions.
+    pub context: Option<String>,
+    /// Each asset that was looked at, with the state it had; `None` for one that was not there.
+    pub read: BTreeMap<AssetKey, Option<AssetRow>>,
+    /// Each asset that was put, with its new state as canonical JSON. All of them are in `read` too.
+    pub written: BTreeMap<AssetKey, String>,
+}
+
+impl Outcome {
+    /// The text that goes into each row it writes.
+    #[must_use]
+    pub fn input(&self) -> String {
+        let reads: Reads =
+            self.read.iter().filter_map(|(key, row)| Some((key.clone(), row.as_ref()?.age))).collect();
+        asset::input(&reads)
+    }
+
+    /// The rows that it writes.
+    ///
+    /// # Errors
+    /// 502 if an asset has no age left.
+    pub fn rows(&self, origin: &Origin) -> Result<BTreeMap<AssetKey, AssetRow>> {
+        let input = self.input();
+        let next = |(key, output): (&AssetKey, &String)| {
+            let latest = self.read.get(key).and_then(Option::as_ref);
+            Ok((key.clone(), AssetRow::next(&key.id, latest, origin, &input, output.clone())?))
+        };
+        self.written.iter().map(next).collect()
+    }
+}
+
+/// Executes a contract on what `reader` knows.
+///
+/// # Errors
+/// 408 if the contract refuses, 502 if it breaks, and what `contracts` and `reader` fail with.
+pub fn execute(
+    call: &Call<'_>,
+    contracts: &dyn ContractSource,
+    reader: &mut dyn AssetReader,
+) -> Result<Outcome> {
+    let loaded = contracts.load(call.context_namespace, &call.client, call.contract_id)?;
+    let mut session = Session {
+        call,
+        contracts,
+        reader,
+        depth: 0,
+        failure: None,
+        context: None,
+        read: BTreeMap::new(),
+        written: BTreeMap::new(),
+    };
+    let answered = loaded.contract.invoke(&mut session, call.argument, loaded.properties.as_deref());
+    // Why the environment ended an execution counts more than what the contract made of it.
+    if let Some(failure) = session.failure {
+        return Err(failure);
+    }
+    let result = answered.map_err(|error| match error {
+        ContractError::Contextual(text) => Error::new(StatusCode::ContractContextualError, text),
+        ContractError::Runtime(text) => Error::runtime(text),
+        ContractError::Interrupted => Error::runtime("the contract ended its own execution"),
+    })?;
+    Ok(Outcome { result, context: session.context, read: session.read, written: session.written })
+}
+
+struct Session<'a> {
+    call: &'a Call<'a>,
+    contracts: &'a dyn ContractSource,
+    reader: &'a mut dyn AssetReader,
+    depth: usize,
+    failure: Option<Error>,
+    context: Option<String>,
+    read: BTreeMap<AssetKey, Option<AssetRow>>,
+    written: BTreeMap<AssetKey, String>,
+}
+
+impl Session<'_> {
+    fn key(&self, namespace: Option<&str>, id: &str) -> Result<AssetKey> {
+        let namespace = namespace.unwrap_or(self.call.context_namespace);
+        // A client of a context namespace may touch that one only (`NamespaceRestrictedAssetLedger`).
+        if self.call.context_namespace != DEFAULT_NAMESPACE && namespace != self.call.context_namespace {
+            return Err(Error::numbered(
+                StatusCode::InvalidRequest,
+                "COMMON",
+                1,
+                format!("Access to the namespace is not allowed. Namespace: {namespace}"),
+            ));
+        }
+        if id.is_empty() {
+            return Err(Error::runtime("the asset's id is empty"));
+        }
+        Ok(AssetKey { namespace: namespace.to_owned(), id: id.to_owned() })
+    }
+
+    /// Reads the latest state once; the same again afterwards.
+    fn look(&mut self, key: &AssetKey) -> Result<Option<&AssetRow>> {
+        let count = self.read.len();
+        match self.read.entry(key.clone()) {
+            Entry::Occupied(seen) => Ok(seen.into_mut().as_ref()),
+            Entry::Vacant(_) if count >= READS_MAX => {
+                Err(Error::runtime(format!("one execution reads at most {READS_MAX} assets")))
+            }
+            Entry::Vacant(place) => {
+                let row = self.reader.latest(key)?;
+                Ok(place.insert(row).as_ref())
+            }
+        }
+    }
+
+    fn got(&mut self, namespace: Option<&str>, id: &str) -> Result<Option<Asset>> {
+        let key = self.key(namespace, id)?;
+        let pending = self.written.get(&key).cloned();
+        let row = self.look(&key)?;
+        match pending {
+            Some(data) => {
+                let age = row.map_or(0, |row| row.age.saturating_add(1));
+                Ok(Some(Asset { namespace: key.namespace, id: key.id, age, data, metadata: None }))
+            }
+            None => row.map(|row| row.seen(&key)).transpose(),
+        }
+    }
+
+    fn appended(&mut self, namespace: Option<&str>, id: &str, data: &str) -> Result<()> {
+        let key = self.key(namespace, id)?;
+        self.look(&key)?;
+        if self.written.len() >= WRITES_MAX && !self.written.contains_key(&key) {
+            return Err(Error::runtime(format!("one execution writes at most {WRITES_MAX} assets")));
+        }
+        self.written.insert(key, data.to_owned());
+        Ok(())
+    }
+
+    fn scanned(&mut self, filter: &AssetFilter) -> Result<Vec<Asset>> {
+        let key = self.key(filter.namespace.as_deref(), &filter.id)?;
+        self.look(&key)?;
+        self.reader.scan(&key, filter)?.iter().map(|row| row.seen(&key)).collect()
+    }
+
+    fn kept<T>(&mut self, result: Result<T>) -> trustkeep_contract::Result<T> {
+        if self.failure.is_some() {
+            return Err(ContractError::Interrupted);
+        }
+        result.map_err(|error| {
+            self.failure = Some(error);
+            ContractError::Interrupted
+        })
+    }
+}
+
+impl Environment for Session<'_> {
+    fn get(&mut self, namespace: Option<&str>, id: &str) -> trustkeep_contract::Result<Option<Asset>> {
+        let asset = self.got(namespace, id);
+        self.kept(asset)
+    }
+
+    fn put(&mut self, namespace: Option<&str>, id: &str, data: &str) -> trustkeep_contract::Result<()> {
+        let done = self.appended(namespace, id, data);
+        self.kept(done)
+    }
+
+    fn scan(&mut self, filter: &AssetFilter) -> trustkeep_contract::Result<Vec<Asset>> {
+        let assets = self.scanned(filter);
+        self.kept(assets)
+    }
+
+    fn invoke(&mut self, contract_id: &str, argument: &str) -> trustkeep_contract::Result<Option<String>> {
+        let loaded = if self.depth >= NESTING_MAX {
+            Err(Error::runtime(format!("contracts call each other at most {NESTING_MAX} deep")))
+        } else {
+            self.contracts.load(self.call.context_namespace, &self.call.client, contract_id)
+        };
+        let loaded = self.kept(loaded)?;
+        self.depth += 1;
+        let result = loaded.contract.invoke(self, argument, loaded.properties.as_deref());
+        self.depth -= 1;
+        result
+    }
+
+    fn is_root(&self) -> bool {
+        self.depth == 0
+    }
+
+    fn client_identity_key(&self) -> ClientIdentityKey {
+        self.call.client.clone()
+    }
+
+    fn set_context(&mut self, context: &str) {
+        self.context = Some(context.to_owned());
+    }
+}
