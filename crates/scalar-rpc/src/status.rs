@@ -204,7 +204,7 @@ impl Error {
     }
 
     /// Reads a failure back from what a client got; a call without the trailer has an unknown outcome (501), unless
-    /// it surely never reached the server (503).
+    /// it surely never reached the server (503): a proxy may say `UNAVAILABLE` of a call that was carried out.
     #[must_use]
     pub fn from_grpc(status: &tonic::Status) -> Self {
         let carried = status
@@ -218,9 +218,10 @@ impl Error {
                 message: carried.message,
             },
             None => {
-                let code = match status.code() {
-                    tonic::Code::Unavailable => StatusCode::Unavailable,
-                    _ => StatusCode::UnknownTransactionStatus,
+                let code = if never_sent(status) {
+                    StatusCode::Unavailable
+                } else {
+                    StatusCode::UnknownTransactionStatus
                 };
                 Self::new(code, status.message())
             }
@@ -235,6 +236,12 @@ impl From<Error> for tonic::Status {
         metadata.insert_bin(BinaryMetadataKey::from_static(TRAILER), MetadataValue::from_bytes(&carried));
         Self::with_metadata(error.code.grpc(), "", metadata)
     }
+}
+
+/// Whether no connection was made.
+fn never_sent(status: &tonic::Status) -> bool {
+    let first = std::error::Error::source(status);
+    std::iter::successors(first, |error| error.source()).any(|error| error.is::<tonic::ConnectError>())
 }
 
 #[cfg(test)]
@@ -256,7 +263,10 @@ mod tests {
     fn a_call_without_the_trailer_has_an_unknown_outcome() {
         let error = Error::from_grpc(&tonic::Status::deadline_exceeded("too late"));
         assert_eq!(error.code, StatusCode::UnknownTransactionStatus);
-        let error = Error::from_grpc(&tonic::Status::unavailable("refused"));
+        let error = Error::from_grpc(&tonic::Status::unavailable("said by a proxy"));
+        assert_eq!(error.code, StatusCode::UnknownTransactionStatus);
+        let refused = tonic::ConnectError("refused".into());
+        let error = Error::from_grpc(&tonic::Status::from_error(Box::new(refused)));
         assert_eq!(error.code, StatusCode::Unavailable);
     }
 }
