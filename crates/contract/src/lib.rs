@@ -10,6 +10,9 @@
 mod database;
 mod engine;
 mod environment;
+pub mod json;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use database::{
     Column, ColumnValue, Database, DatabaseScan, Function, FunctionCall, Ordering, Selection,
