@@ -24,8 +24,9 @@ class Proxy:
         """Ends every connection and takes no new one."""
         with self._lock:
             self._is_cut = True
-            for connection in list(self._open):
-                _close(connection)
+            for connection in self._open:
+                # Closed by the thread that waits for it, which a closed socket would not wake.
+                _end(connection)
 
     def fall_silent(self):
         """Holds everything back: nobody is told anything."""
@@ -89,11 +90,15 @@ class Proxy:
                 (server if source is client else client).sendall(piece)
 
 
-def _close(connection):
+def _end(connection):
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+
+
+def _close(connection):
+    _end(connection)
     connection.close()
 
 

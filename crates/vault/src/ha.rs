@@ -11,14 +11,17 @@
 //! - [`Ha`]: what the rest of the vault knows and asks;
 //! - `term`: contending, leading, letting go;
 //! - `leader`: the entry that the active node leaves;
-//! - `forward`: a request on its way to the active node;
+//! - `forward`: a request on its way to the active node; `not_active`: the answer that it was another by then;
 //! - `peers`: which nodes there are.
 
 mod address;
 mod forward;
 mod leader;
+mod not_active;
 mod peers;
 mod term;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -34,8 +37,9 @@ use trustkeep_store::{Contender, Lease, LeaseSettings, SharedStore, Table, lease
 use crate::{Error, Result};
 
 pub use address::cluster_address;
-pub(crate) use forward::{ECHO_PATH, FORWARDED_FOR, Forwarded, NOT_ACTIVE, Outgoing};
+pub(crate) use forward::{ECHO_PATH, FORWARDED_FOR, Forwarded, Outgoing};
 pub(crate) use leader::Leader;
+pub(crate) use not_active::NotActive;
 pub use peers::Node;
 pub(crate) use peers::Peers;
 pub use term::run;

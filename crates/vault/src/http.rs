@@ -8,6 +8,7 @@ mod forwarded;
 mod json;
 mod parse;
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +18,8 @@ use http::{HeaderMap, Response};
 use http_body_util::Full;
 use trustkeep_chassis::http::{Body, BodyError, Incoming, Refusal, collect};
 
-use crate::core::Core;
+use crate::core::{Core, Unsealed};
+use crate::ha::NotActive;
 use crate::request::{Operation, Request};
 use crate::settings::{ForwardedFor, ResponseHeaders};
 use crate::{Error, Result};
@@ -93,12 +95,12 @@ impl Edge {
             if self.is_between_nodes { Ok(()) } else { forwarded::settle(&self.settings, &mut parts) };
         let mut response = match (origin, self.core.ha()) {
             (Err(error), _) => answer::error(&error),
-            (Ok(()), None) => self.answer_here(&parts, body).await,
+            (Ok(()), None) => self.answer_here(None, &parts, body).await,
             (Ok(()), Some(ha)) if self.is_between_nodes => Box::pin(self.answer_node(ha, parts, body)).await,
             (Ok(()), Some(ha)) => Box::pin(self.answer_among(ha, parts, body)).await,
         };
         if !self.is_between_nodes {
-            response.headers_mut().remove(crate::ha::NOT_ACTIVE);
+            NotActive::hide(response.headers_mut());
         }
         if let Some(namespace) = namespace {
             response.headers_mut().insert("x-vault-namespace", namespace);
@@ -111,20 +113,28 @@ impl Edge {
         response
     }
 
-    async fn answer_here<B>(&self, parts: &Parts, body: B) -> Response<VaultResponse>
+    /// Answers a request in this process: within a term, where there is one. What is not done at its end, for example
+    /// because the store is silent, is given up.
+    async fn answer_here<B>(&self, term: Option<&Unsealed>, parts: &Parts, body: B) -> Response<VaultResponse>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut limits = HeaderMap::new();
-        let mut response = match self.parse(parts, body, &mut limits).await {
+        let parsed = within(term, pin!(self.parse(parts, body, &mut limits)), Error::Standby).await;
+        let mut response = match parsed {
             Ok(request) => {
                 let (all, method) = (self.core.in_flight(), parts.method.as_str());
                 let _underway =
                     all.enter(&request.id, self.core.now(), request.remote, method, &request.path);
                 let is_login = request.path.starts_with("auth/") && request.path.contains("/login");
+                let (id, legacy) = (request.id.clone(), answer::repeats_data_at_top(&request.path));
                 let began = Instant::now();
-                let response = self.handle(request).await;
+                let answered = within(term, pin!(self.handle(request)), Error::Deposed).await;
+                let response = match answered {
+                    Ok(response) => answer::success(&id, response, legacy),
+                    Err(error) => answer::error(&error),
+                };
                 self.core.telemetry().request(is_login, began.elapsed());
                 response
             }
@@ -150,21 +160,32 @@ impl Edge {
         Ok(parsed)
     }
 
-    async fn handle(&self, request: Request) -> Response<VaultResponse> {
-        let (id, legacy) = (request.id.clone(), answer::repeats_data_at_top(&request.path));
-        let answered = match request.operation {
+    async fn handle(&self, request: Request) -> Result<Option<crate::response::Response>> {
+        match request.operation {
             Operation::Read | Operation::List | Operation::Help => self.core.handle(request).await,
             // A change is carried out to its end even if the client goes away in the middle of it.
             _ => {
+                // A node that steps down waits until the answer is here, not only until it is made there.
+                let _visit = self.core.enter();
                 let core = self.core.clone();
                 let task = tokio::spawn(async move { core.handle(request).await });
                 task.await.unwrap_or_else(|_| Err(Error::internal("the request's handler ended early")))
             }
-        };
-        match answered {
-            Ok(response) => answer::success(&id, response, legacy),
-            Err(error) => answer::error(&error),
         }
+    }
+}
+
+/// What is done in a term, or `too_late` at the term's end.
+async fn within<T>(
+    term: Option<&Unsealed>,
+    doing: Pin<&mut impl Future<Output = Result<T>>>,
+    too_late: Error,
+) -> Result<T> {
+    let Some(term) = term else { return doing.await };
+    tokio::select! {
+        biased;
+        done = doing => done,
+        () = term.over() => Err(too_late),
     }
 }
 

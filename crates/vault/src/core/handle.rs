@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::audit::{Caller, Trail};
 use super::mount::Mount;
+use super::standing::Visit;
 use super::token::TokenEntry;
 use super::{Core, NANOS, Unsealed};
 use crate::engines::{identity, system};
@@ -14,32 +15,43 @@ use crate::response::Response;
 use crate::{Error, Result, auth, cidr};
 
 impl Core {
-    /// Answers a request whose `path` is the whole path below `/v1/`.
+    /// Answers a request whose `path` is the whole path below `/v1/`. A node that steps down waits until the answer
+    /// is logged.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; [`Error::Standby`] only where nothing was done.
     pub async fn handle(self: &Arc<Self>, mut request: Request) -> Result<Option<Response>> {
         request.now = self.now();
+        let entered = self.enter();
         let mut trail = Trail::default();
-        let answer = self.answer(request, &mut trail).await;
-        trail.end(answer).await
+        let answer = self.answer(&entered, request, &mut trail).await;
+        trail.end(answer).await.map_err(|error| match error {
+            // What the end of the term kept from being done may be the second half.
+            Error::Standby if entered.is_ok() => Error::Deposed,
+            error => error,
+        })
     }
 
     /// Answers a request and logs it before anything is done; its answer is logged by the caller.
-    async fn answer(self: &Arc<Self>, mut request: Request, trail: &mut Trail) -> Result<Option<Response>> {
+    async fn answer(
+        self: &Arc<Self>,
+        entered: &Result<(Arc<Unsealed>, Visit)>,
+        mut request: Request,
+        trail: &mut Trail,
+    ) -> Result<Option<Response>> {
         if (is_logged_without_token(&request) || system::is_ceremony(&request))
-            && let Ok(unsealed) = self.unsealed()
+            && let Ok((unsealed, _)) = entered
         {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
         }
         if let Some(answer) = Box::pin(system::answer_without_token(self, &request)).await {
             return answer;
         }
-        let (unsealed, _visit) = self.enter()?;
+        let (unsealed, _) = entered.as_ref().map_err(Error::clone)?;
         let mounts = unsealed.mounts();
         if request.operation == Operation::Help {
             trail.begin(&unsealed.audit, None, &request, Caller::Public, None).await?;
-            return Box::pin(self.help(&unsealed, &request)).await;
+            return Box::pin(self.help(unsealed, &request)).await;
         }
         if let Err(error) = unsealed.check_wrapping_token(&mut request).await {
             return Err(trail.refuse(&unsealed.audit, None, &request, Caller::Unknown, error).await);
@@ -52,7 +64,7 @@ impl Core {
             let (mount, path) = (mount.clone(), path.to_owned());
             let request = narrow(request, &mount, path);
             trail.begin(&unsealed.audit, Some(&mount), &request, Caller::Public, None).await?;
-            return self.dispatch(&unsealed, &mount, request).await;
+            return self.dispatch(unsealed, &mount, request).await;
         }
         let audit = &unsealed.audit;
         let mount = routed.map(|(mount, _)| mount);
@@ -65,7 +77,7 @@ impl Core {
         };
         let routed = routed.map(|(mount, path)| (mount.clone(), path.to_owned()));
         let now = request.now;
-        let answer = self.answer_holder(&unsealed, routed, (&token, &acl), request, trail).await;
+        let answer = self.answer_holder(unsealed, routed, (&token, &acl), request, trail).await;
         unsealed.end_if_last_use(&token, now).await?;
         answer
     }

@@ -1,7 +1,7 @@
 //! A client's request on its way from a standby to the active node.
 //!
-//! It goes there once. Where it surely was not taken (no connection, or a node that says that it is not active)
-//! it may go again; where nobody knows, the client is told so, because a write must not happen twice.
+//! It goes there once. Where it surely was not taken (no connection, or a node that says that it is not active and
+//! did nothing) it may go again; where nobody knows, the client is told so, because a write must not happen twice.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use trustkeep_chassis::tls::NodeIdentity;
 
 use super::address::host_and_port;
+use super::not_active::NotActive;
 use super::peers::Node;
 use super::{Ha, Leader};
 use crate::core::{Core, Standing};
@@ -56,7 +57,7 @@ impl Line {
             }
             Err(error) => return Trip::Unknown(innermost(&error)),
         };
-        if answer.headers().contains_key(NOT_ACTIVE) {
+        if NotActive::of(answer.headers()) == Some(NotActive::Untouched) {
             return Trip::NotTaken("it is not active".into());
         }
         let mut body = BytesMut::new();
@@ -257,8 +258,6 @@ fn drop_headers_of_connection(headers: &mut HeaderMap) {
 
 /// The client's address, on requests between nodes.
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-trustkeep-forwarded-for");
-/// On refusals between nodes: this one is not active, and did nothing.
-pub(crate) const NOT_ACTIVE: HeaderName = HeaderName::from_static("x-trustkeep-not-active");
 /// Where standbys make themselves known.
 pub(crate) const ECHO_PATH: &str = "/cluster/echo";
 /// How long a request waits for a node to become active.

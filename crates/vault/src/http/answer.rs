@@ -7,6 +7,7 @@ use http_body_util::Full;
 
 use crate::Error;
 use crate::core::Core;
+use crate::ha::NotActive;
 use crate::response::Response;
 use crate::settings::{ResponseHeaders, StatusMatch};
 
@@ -42,8 +43,10 @@ pub(super) fn error(error: &Error) -> HttpResponse<VaultResponse> {
     }
     let body = serde_json::json!({ "errors": error.messages() }).to_string();
     let mut response = with_body(error.status(), body.into());
-    if matches!(error, Error::Standby | Error::Deposed) {
-        response.headers_mut().insert(crate::ha::NOT_ACTIVE, HeaderValue::from_static("true"));
+    match error {
+        Error::Standby => NotActive::Untouched.mark(&mut response),
+        Error::Deposed => NotActive::MaybeDone.mark(&mut response),
+        _ => {}
     }
     if matches!(error, Error::TooLarge(_)) {
         // The rest of the body is not read, so the connection ends: a client must not send on it again.

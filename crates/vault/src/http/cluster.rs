@@ -14,7 +14,7 @@ use trustkeep_chassis::http::{Incoming, collect};
 use super::answer::{self, VaultResponse};
 use super::{Edge, forwarded, refused_body};
 use crate::core::{Standing, Unsealed};
-use crate::ha::{self, ECHO_PATH, FORWARDED_FOR, Forwarded, Ha, NOT_ACTIVE, Outgoing};
+use crate::ha::{self, ECHO_PATH, FORWARDED_FOR, Forwarded, Ha, NotActive, Outgoing};
 use crate::{Error, Result};
 
 impl Edge {
@@ -27,7 +27,7 @@ impl Edge {
     ) -> Response<VaultResponse> {
         let path = parts.uri.path().strip_prefix("/v1/").unwrap_or_default();
         if ha::is_local(path) && !(path == "sys/seal" && self.core.standing() == Standing::Active) {
-            return self.answer_here(&parts, body).await;
+            return self.answer_here(None, &parts, body).await;
         }
         let is_read = is_read(&parts.method);
         let mut body = Body::Coming(body);
@@ -49,8 +49,8 @@ impl Edge {
                 }
                 Ok(term) => {
                     let response = match body {
-                        Body::Coming(body) => self.answer_in(&term, &parts, body).await,
-                        Body::Here(bytes) => self.answer_in(&term, &parts, Full::new(bytes)).await,
+                        Body::Coming(body) => self.answer_here(Some(&*term), &parts, body).await,
+                        Body::Here(bytes) => self.answer_here(Some(&*term), &parts, Full::new(bytes)).await,
                     };
                     if !is_read || self.is_current(&term, &response) {
                         return response;
@@ -78,27 +78,14 @@ impl Edge {
             return Response::default();
         }
         let Ok(term) = self.core.unsealed() else { return answer::error(&Error::Standby) };
-        let response = self.answer_in(&term, &parts, body).await;
+        let response = self.answer_here(Some(&*term), &parts, body).await;
         let is_read = is_read(&parts.method);
         if is_read && !self.is_current(&term, &response) { answer::error(&Error::Standby) } else { response }
     }
 
-    /// Answers within a term: what is not done at its end, for example because the store is silent, is given up.
-    async fn answer_in<B>(&self, term: &Arc<Unsealed>, parts: &Parts, body: B) -> Response<VaultResponse>
-    where
-        B: trustkeep_chassis::http::Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        tokio::select! {
-            biased;
-            response = self.answer_here(parts, body) => response,
-            () = term.over() => answer::error(&Error::Deposed),
-        }
-    }
-
     /// Whether an answer to a read holds for the time at which it is given.
     fn is_current(&self, term: &Arc<Unsealed>, response: &Response<VaultResponse>) -> bool {
-        self.core.vouches_for(term) && !response.headers().contains_key(NOT_ACTIVE)
+        self.core.vouches_for(term) && NotActive::of(response.headers()).is_none()
     }
 
     async fn outgoing(&self, parts: &Parts, body: Body) -> Result<Outgoing> {
