@@ -16,9 +16,8 @@ def start(arguments, folder=None, environment=None, **pipes):
         [str(argument) for argument in arguments],
         cwd=folder,
         env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
         preexec_fn=_die_with_parent,
-        **pipes,
+        **{"stdin": subprocess.DEVNULL, **pipes},
     )
 
 
