@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import select
 import subprocess
 import uuid
 
@@ -129,6 +130,8 @@ class Driver:
         self._process.stdout.close()
 
     def _read(self):
+        ready, _, _ = select.select([self._process.stdout], [], [], processes.PATIENCE_SECONDS * 2)
+        assert ready, f"no answer\n{self._log.read_text()}"
         return self._process.stdout.readline()
 
 

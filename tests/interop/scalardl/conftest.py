@@ -1,15 +1,21 @@
 """Deployments and clients: each is started once in a run, by the first test that asks."""
 
 import itertools
+import os
+import shlex
+import types
 
 import pytest
 
 import java_sdk
-from clients import BareClient
+from clients import BareClient, Driver
 from domains import Deployment, Identity
 from node_sdk import NodeSdk
 
-CLIENTS = ["bare-v1", "bare-v2", "bare-v3", "java-3.9", "java-3.14", "java-given", "javascript"]
+CLIENTS = ["bare-v1", "bare-v2", "bare-v3", "java-3.9", "java-3.14", "javascript"]
+# What only some have: a whole Java client of 3.14, and any program that answers the questions of `clients.Driver`.
+CLIENTS += ["java-given"] if os.environ.get("TRUSTKEEP_TEST_SCALARDL_CLASSPATH") else []
+CLIENTS += ["driver-given"] if os.environ.get("TRUSTKEEP_TEST_SCALARDL_DRIVER") else []
 _numbers = itertools.count()
 
 
@@ -59,6 +65,14 @@ def javascript(tmp_path_factory):
     sdk = NodeSdk(tmp_path_factory.mktemp("javascript"))
     yield sdk
     sdk.stop()
+
+
+@pytest.fixture(scope="session")
+def driver_given(tmp_path_factory):
+    log = tmp_path_factory.mktemp("driver") / "driver.log"
+    driver = Driver(shlex.split(os.environ["TRUSTKEEP_TEST_SCALARDL_DRIVER"]), log)
+    yield types.SimpleNamespace(driver=driver)
+    driver.stop()
 
 
 @pytest.fixture(scope="session", params=CLIENTS)
