@@ -104,9 +104,9 @@ pub struct AssetFilter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AssetOrder {
     /// The oldest first.
-    #[default]
     Ascending,
-    /// The newest first.
+    /// The newest first: what a filter means that says nothing.
+    #[default]
     Descending,
 }
 

@@ -121,6 +121,19 @@ impl Json {
         self.len() == 0
     }
 
+    /// What kind of value it is, as Jackson's `JsonNodeType` calls it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::Boolean(_) => "BOOLEAN",
+            Self::Number(_) => "NUMBER",
+            Self::String(_) => "STRING",
+            Self::Array(_) => "ARRAY",
+            Self::Object(_) => "OBJECT",
+        }
+    }
+
     /// Whether it is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
@@ -147,6 +160,17 @@ impl Json {
             Self::Number(number) => number.to_int(),
             Self::Boolean(value) => i32::from(*value),
             Self::String(text) => number::int_of_text(text),
+            Self::Null | Self::Array(_) | Self::Object(_) => 0,
+        }
+    }
+
+    /// 64 bits of any scalar (`asLong` of Jackson), in the same way.
+    #[must_use]
+    pub fn to_long(&self) -> i64 {
+        match self {
+            Self::Number(number) => number.to_long(),
+            Self::Boolean(value) => i64::from(*value),
+            Self::String(text) => number::long_of_text(text),
             Self::Null | Self::Array(_) | Self::Object(_) => 0,
         }
     }

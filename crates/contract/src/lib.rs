@@ -7,6 +7,7 @@
 //! Not here: who may execute what, and where assets are kept. Engines with a runtime of their own are crates beside
 //! this one.
 
+mod built_in;
 mod database;
 mod engine;
 mod environment;
@@ -14,6 +15,10 @@ pub mod json;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use built_in::{
+    BuiltIns, CLASS_MAGIC, HASH_STORE_CONTRACTS, PUT_TO_MUTABLE_DATABASE, TABLE_STORE_CONTRACTS,
+    VALIDATE_LEDGER,
+};
 pub use database::{
     Column, ColumnValue, Database, DatabaseScan, Function, FunctionCall, Ordering, Selection,
 };

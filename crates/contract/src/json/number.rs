@@ -1,5 +1,6 @@
 //! Numbers as Jackson and Java have them: integers of any size, and doubles.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A number of a JSON text.
@@ -59,11 +60,29 @@ impl Number {
     /// Its lowest 32 bits; a double is cut.
     pub(super) fn to_int(&self) -> i32 {
         match self {
-            #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what Java gives")]
-            Self::Integer(value) => *value as i32,
-            Self::Big(digits) => big_low_bits(digits),
             #[expect(clippy::cast_possible_truncation, reason = "saturates, as in Java")]
             Self::Double(value) => *value as i32,
+            #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what Java gives")]
+            Self::Integer(_) | Self::Big(_) => self.to_long() as i32,
+        }
+    }
+
+    /// Its lowest 64 bits; a double is cut.
+    pub(super) fn to_long(&self) -> i64 {
+        match self {
+            Self::Integer(value) => *value,
+            Self::Big(digits) => big_low_bits(digits),
+            #[expect(clippy::cast_possible_truncation, reason = "saturates, as in Java")]
+            Self::Double(value) => *value as i64,
+        }
+    }
+
+    /// Which is greater, exactly: as Java compares their `BigDecimal`s.
+    #[must_use]
+    pub fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Integer(one), Self::Integer(other)) => one.cmp(other),
+            _ => Decimal::of(self).cmp(&Decimal::of(other)),
         }
     }
 
@@ -75,17 +94,6 @@ impl Number {
             Self::Double(value) => double_id_text(*value),
         }
     }
-
-    /// Its value as a double, for comparisons.
-    #[must_use]
-    pub fn to_double(&self) -> f64 {
-        match self {
-            #[expect(clippy::cast_precision_loss, reason = "to the nearest double, as in Java")]
-            Self::Integer(value) => *value as f64,
-            Self::Big(digits) => digits.parse().unwrap_or(f64::NAN),
-            Self::Double(value) => *value,
-        }
-    }
 }
 
 /// `asInt` of a string: a number around which there may be spaces, else 0.
@@ -94,6 +102,16 @@ pub(super) fn int_of_text(text: &str) -> i32 {
     text.parse::<i32>().unwrap_or_else(|_| {
         #[expect(clippy::cast_possible_truncation, reason = "saturates, as in Java")]
         let cut = text.parse::<f64>().map_or(0, |value| value as i32);
+        cut
+    })
+}
+
+/// `asLong` of a string, likewise.
+pub(super) fn long_of_text(text: &str) -> i64 {
+    let text = text.trim();
+    text.parse::<i64>().unwrap_or_else(|_| {
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, as in Java")]
+        let cut = text.parse::<f64>().map_or(0, |value| value as i64);
         cut
     })
 }
@@ -170,12 +188,64 @@ fn plain(digits: &str, exponent: i32, pointed: bool) -> String {
     format!("{before}.{after}")
 }
 
-/// The lowest 32 bits of an integer of any size, as two's complement.
-fn big_low_bits(digits: &str) -> i32 {
+/// The lowest 64 bits of an integer of any size, as two's complement.
+fn big_low_bits(digits: &str) -> i64 {
     let (negative, digits) = digits.strip_prefix('-').map_or((false, digits), |rest| (true, rest));
     let low = digits
         .bytes()
-        .fold(0u32, |low, digit| low.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0'))))
+        .fold(0u64, |low, digit| low.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))))
         .cast_signed();
     if negative { low.wrapping_neg() } else { low }
+}
+
+/// A number by its digits.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    /// Without zeros at either end; empty for zero.
+    digits: String,
+    /// The power of ten of the first digit.
+    exponent: i32,
+}
+
+impl Decimal {
+    fn of(number: &Number) -> Self {
+        let (negative, digits, exponent) = match number {
+            Number::Double(value) => decimal(*value),
+            Number::Integer(_) | Number::Big(_) => {
+                let text = number.to_string();
+                let digits = text.trim_start_matches('-').to_owned();
+                let exponent = i32::try_from(digits.len()).unwrap_or(i32::MAX) - 1;
+                (text.starts_with('-'), digits, exponent)
+            }
+        };
+        let digits = digits.trim_end_matches('0').to_owned();
+        if digits.is_empty() {
+            return Self { negative: false, digits, exponent: 0 };
+        }
+        Self { negative, digits, exponent }
+    }
+
+    fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let magnitude = || (self.exponent, &self.digits).cmp(&(other.exponent, &other.digits));
+        self.sign()
+            .cmp(&other.sign())
+            .then_with(|| if self.negative { magnitude().reverse() } else { magnitude() })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
