@@ -41,6 +41,7 @@ pub mod hkdf;
 pub mod hmac;
 pub mod key_wrap;
 pub mod kms;
+pub mod pbkdf2;
 pub mod pem;
 pub mod random;
 pub mod rsa;

@@ -11,6 +11,8 @@ use trustkeep_scalar_rpc::messages::AssetProof;
 use trustkeep_scalar_rpc::signing::DEFAULT_NAMESPACE;
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 
+use crate::errors;
+
 /// The greatest age of an asset.
 pub const AGE_MAX: u32 = i32::MAX as u32;
 
@@ -108,7 +110,7 @@ impl AssetRow {
     pub fn nonce(&self) -> Result<String> {
         Argument::parse(&self.argument)
             .map(|argument| argument.nonce.into_owned())
-            .map_err(|error| unexpected(&error.message))
+            .map_err(|error| errors::unexpected_record(&error.message))
     }
 
     /// What a signature of a domain vouches for; unsigned yet.
@@ -165,10 +167,11 @@ pub fn parse_contract_reference(text: &str) -> Result<(ClientIdentityKey, &str)>
             StatusCode::InvalidContract,
             "COMMON",
             1,
-            format!("The contract ID is not in the form entity/version/contract: {text}"),
+            "The format of the contract ID is invalid.",
         ));
     };
-    let key_version = key_version.parse().map_err(|_| unexpected("the key version is not a number"))?;
+    let key_version =
+        key_version.parse().map_err(|_| errors::unexpected_record("the key version is not a number"))?;
     Ok((ClientIdentityKey { entity_id: (*entity_id).to_owned(), key_version }, contract_id))
 }
 
@@ -201,32 +204,25 @@ pub fn input(reads: &Reads) -> String {
 /// 305 if it is not an input: someone changed the row.
 pub fn parse_input(text: &str, context_namespace: &str) -> Result<Reads> {
     let members: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| unexpected("input is not JSON"))?;
+        serde_json::from_str(text).map_err(|_| errors::unexpected_record("input is not JSON"))?;
     let mut reads = Reads::new();
     let mut take = |namespace: &str, id: &str, read: &Value| {
         let age = read.get("age").and_then(Value::as_u64).and_then(|age| u32::try_from(age).ok());
-        let age = age.ok_or_else(|| unexpected("an input without its age"))?;
+        let age = age.ok_or_else(|| errors::unexpected_record("an input without its age"))?;
         reads.insert(AssetKey { namespace: namespace.to_owned(), id: id.to_owned() }, age);
         Ok(())
     };
     if members.get("_version").and_then(Value::as_u64) == Some(2) {
         for (namespace, inside) in members.iter().filter(|(name, _)| *name != "_version") {
-            let inside = inside.as_object().ok_or_else(|| unexpected("an input that names no assets"))?;
+            let inside = inside
+                .as_object()
+                .ok_or_else(|| errors::unexpected_record("an input that names no assets"))?;
             inside.iter().try_for_each(|(id, read)| take(namespace, id, read))?;
         }
     } else {
         members.iter().try_for_each(|(id, read)| take(context_namespace, id, read))?;
     }
     Ok(reads)
-}
-
-fn unexpected(what: &str) -> Error {
-    Error::numbered(
-        StatusCode::InconsistentStates,
-        "COMMON",
-        1,
-        format!("The record has an unexpected value: {what}."),
-    )
 }
 
 #[cfg(test)]

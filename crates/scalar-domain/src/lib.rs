@@ -10,4 +10,13 @@
 //! - A contract reaches nothing but its [`execution::AssetReader`].
 
 pub mod asset;
+pub mod contracts;
+pub mod errors;
 pub mod execution;
+pub mod identities;
+pub mod namespaces;
+pub mod requests;
+pub mod settings;
+pub mod tables;
+#[cfg(test)]
+mod testing;

@@ -92,7 +92,7 @@ pub fn format(
 }
 
 fn illegal() -> Error {
-    Error::runtime("DL-COMMON-414017: The specified format of the argument is illegal.")
+    Error::runtime("DL-COMMON-414017: The argument format is illegal.")
 }
 
 #[cfg(test)]

@@ -50,7 +50,12 @@ impl PrivateKey {
 impl Signer for PrivateKey {
     fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>> {
         self.0.sign(bytes).map_err(|error| {
-            Error::numbered(StatusCode::InvalidSignature, "COMMON", 1, format!("Signing failed. {error}"))
+            Error::numbered(
+                StatusCode::InvalidSignature,
+                "COMMON",
+                1,
+                format!("Signing failed. Details: {error}"),
+            )
         })
     }
 }
@@ -109,5 +114,11 @@ impl Verifier for HmacKey {
 }
 
 fn unloadable(id: u32, why: &str) -> Error {
-    Error::numbered(StatusCode::UnloadableKey, "COMMON", id, format!("Loading the key failed: {why}."))
+    let what = if id == 2 { "certificate" } else { "key" };
+    Error::numbered(
+        StatusCode::UnloadableKey,
+        "COMMON",
+        id,
+        format!("Loading the {what} failed. Details: {why}"),
+    )
 }
