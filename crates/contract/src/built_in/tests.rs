@@ -1,6 +1,12 @@
 //! Conformance: what each contract takes, keeps, gives and refuses.
 
+mod collections;
 mod engine;
+mod mutable;
+mod objects;
+mod samples;
+mod table_model;
+mod tables;
 
 use std::sync::Arc;
 
