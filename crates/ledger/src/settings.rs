@@ -1,0 +1,177 @@
+//! What the Ledger reads from its `.properties`: Scalar DL's keys, defaults and constraints.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use trustkeep_scalar_domain::contracts::AllowList;
+use trustkeep_scalar_domain::settings::{Authentication, Domain, Keys, ServerSettings};
+use trustkeep_scalar_rpc::identity::{HmacKey, PrivateKey, Signer};
+use trustkeep_scalar_rpc::properties::Properties;
+use trustkeep_scalar_rpc::{Error, Result, StatusCode};
+
+use crate::failure::ledger;
+
+/// How a Ledger is set up.
+#[derive(Debug)]
+pub struct Settings {
+    /// What both servers have.
+    pub server: ServerSettings,
+    /// `proof.*`: signs proofs; `None` if they are off.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// `function.enabled`: functions named by executions are run; else they are passed over, as by the original.
+    pub functions: bool,
+    /// `function.non_privileged_port_registration.enabled`.
+    pub signed_function_registration: bool,
+    /// `function.non_privileged_port_registration.overwrite.enabled`.
+    pub signed_function_overwrite: bool,
+    /// `auditor.enabled`.
+    pub auditor: bool,
+    /// `auditor.cert_holder_id`.
+    pub auditor_cert_holder_id: String,
+    /// `auditor.cert_version`.
+    pub auditor_cert_version: u32,
+    /// `executable_contracts`: binary names that may be registered; `None` for all.
+    pub executable_contracts: AllowList,
+    /// `direct_asset_access.enabled`: no table `asset_metadata`; must never change for a store.
+    pub direct_asset_access: bool,
+    /// `transaction_state_purge.enabled`.
+    pub purge: bool,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// 414, naming the key; 401 for a private key that cannot be used.
+    pub fn read(properties: &Properties) -> Result<Self> {
+        let server = ServerSettings::read(Domain::Ledger, properties)?;
+        let keys = Keys { domain: Domain::Ledger, properties };
+        let auditor = keys.switch("auditor.enabled", false)?;
+        let purge = keys.switch("transaction_state_purge.enabled", false)?;
+        let tx_state_management = keys.switch("tx_state_management.enabled", false)?;
+        check_transactions(keys, auditor, purge, tx_state_management)?;
+        let settings = Self {
+            signer: signer(keys, &server, auditor)?,
+            functions: keys.switch("function.enabled", true)?,
+            signed_function_registration: keys
+                .switch("function.non_privileged_port_registration.enabled", false)?,
+            signed_function_overwrite: keys
+                .switch("function.non_privileged_port_registration.overwrite.enabled", false)?,
+            auditor,
+            auditor_cert_holder_id: keys.text("auditor.cert_holder_id").unwrap_or("auditor").to_owned(),
+            auditor_cert_version: keys.number("auditor.cert_version")?.unwrap_or(1),
+            executable_contracts: keys.text("executable_contracts").map(executable_contracts).transpose()?,
+            direct_asset_access: keys.switch("direct_asset_access.enabled", false)?,
+            purge,
+            server,
+        };
+        Ok(settings)
+    }
+}
+
+/// What signs proofs: the servers' secret where there is an Auditor and one is set, else the private key.
+fn signer(keys: Keys<'_>, server: &ServerSettings, auditor: bool) -> Result<Option<Arc<dyn Signer>>> {
+    let (path, pem) = (keys.key("proof.private_key_path"), keys.key("proof.private_key_pem"));
+    if !keys.switch("proof.enabled", false)? {
+        if auditor {
+            let text = format!("{} must be set to true if Auditor is enabled.", keys.key("proof.enabled"));
+            return Err(refused(2, text));
+        }
+        return Ok(None);
+    }
+    if let Some(secret) = server.servers_secret.as_ref().filter(|_| auditor) {
+        return Ok(Some(Arc::new(HmacKey::new(secret))));
+    }
+    let wrong = "Authentication between Ledger and Auditor is not correctly configured.";
+    if auditor && matches!(server.authentication, Authentication::Hmac { .. }) {
+        let secret = keys.key("servers.authentication.hmac.secret_key");
+        let text = format!("{wrong} Set {secret} if you use HMAC authentication with Auditor enabled.");
+        return Err(refused(4, text));
+    }
+    match keys.pem("proof.private_key")? {
+        Some(key) => Ok(Some(Arc::new(PrivateKey::from_pem(key.expose())?))),
+        None if auditor => Err(refused(
+            3,
+            format!(
+                "{wrong} Set a private key with {path} or {pem} if you use digital signature authentication with \
+                 Auditor enabled."
+            ),
+        )),
+        None => Err(refused(5, format!("Either {pem} or {path} must be set if proof is enabled."))),
+    }
+}
+
+/// The keys of ScalarDB's transaction managers. There is one way of committing here, which keeps the state of every
+/// transaction; a configuration that the original refuses is refused all the same.
+fn check_transactions(keys: Keys<'_>, auditor: bool, purge: bool, tx_state_management: bool) -> Result<()> {
+    let manager = keys.properties.text("scalar.db.transaction_manager").unwrap_or("consensus-commit");
+    let jdbc = manager.eq_ignore_ascii_case("jdbc");
+    let key = keys.key("tx_state_management.enabled");
+    if purge && !auditor {
+        let text = format!(
+            "{} is not supported when Auditor is disabled.",
+            keys.key("transaction_state_purge.enabled")
+        );
+        return Err(refused(9, text));
+    }
+    if jdbc && purge {
+        let text = format!(
+            "{} is not supported when using the '{manager}' transaction manager.",
+            keys.key("transaction_state_purge.enabled")
+        );
+        return Err(refused(10, text));
+    }
+    if jdbc && auditor && !tx_state_management {
+        let text =
+            format!("{key} must be set to true when using the JDBC transaction manager in the Auditor mode.");
+        return Err(refused(6, text));
+    }
+    if manager.eq_ignore_ascii_case("consensus-commit") {
+        if tx_state_management {
+            let text = format!(
+                "{key} must be disabled when using the Consensus Commit transaction manager for performance reasons."
+            );
+            return Err(refused(7, text));
+        }
+        let group_commit = "scalar.db.consensus_commit.coordinator.group_commit.enabled";
+        if keys.properties.switch(group_commit)?.unwrap_or(false) {
+            let text = format!("{group_commit} must be disabled because group commit is not supported.");
+            return Err(refused(8, text));
+        }
+    } else if !jdbc {
+        let text = format!(
+            "The transaction manager '{manager}' is not supported. The supported transaction managers are: \
+             consensus-commit, jdbc."
+        );
+        return Err(refused(11, text));
+    }
+    Ok(())
+}
+
+/// The binary names in a TOML file of tables `[[contracts]]`, each with `contract-binary-name`.
+fn executable_contracts(path: &str) -> Result<std::collections::BTreeSet<String>> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        let text = format!("Reading the file failed. File: {path} ({why})");
+        Error::numbered(StatusCode::InvalidArgument, "COMMON", 3, text)
+    };
+    let text = std::fs::read_to_string(Path::new(path)).map_err(|error| unreadable(&error))?;
+    let names = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim().trim_matches('"') == "contract-binary-name").then_some(value.trim())
+    });
+    let names: Option<std::collections::BTreeSet<_>> = names.map(quoted).collect();
+    let names = names.ok_or_else(|| unreadable(&"a contract-binary-name is not in quotation marks"))?;
+    if names.is_empty() { Err(unreadable(&"it names no contract-binary-name")) } else { Ok(names) }
+}
+
+/// A TOML string of one line without escapes, perhaps with a comment behind it.
+fn quoted(value: &str) -> Option<String> {
+    let mark = value.chars().next().filter(|mark| matches!(mark, '"' | '\''))?;
+    let (text, rest) = value.strip_prefix(mark)?.split_once(mark)?;
+    let rest = rest.trim_start();
+    (rest.is_empty() || rest.starts_with('#')).then(|| text.to_owned())
+}
+
+fn refused(id: u32, text: String) -> Error {
+    ledger(StatusCode::InvalidArgument, id, text)
+}

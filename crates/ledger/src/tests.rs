@@ -1,0 +1,9 @@
+//! The Ledger as its clients see it, beneath gRPC and over a store in memory.
+
+mod world;
+
+mod conflicts;
+mod executing;
+mod tampering;
+
+use world::World;
