@@ -6,6 +6,7 @@
 //! services over their public protocols, and wires services together for `dev` and `server`.
 
 mod argv;
+mod audit_ledger;
 mod cli;
 mod completion;
 mod dev;

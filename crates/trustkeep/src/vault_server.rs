@@ -24,6 +24,7 @@ use trustkeep_vault::http::EdgeSettings;
 use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::{Listener, Postgresql, Settings, Storage};
 
+use crate::audit_ledger;
 use crate::host::Host;
 use crate::notify;
 use crate::stores::VaultStore;
@@ -99,7 +100,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Arc::new(SystemRandom),
         SystemClock::shared(),
     )?;
-    let audit_kinds = audit::builtin(SystemClock::shared(), own_places(&settings, &args.config));
+    let audit_kinds = audit::builtin(SystemClock::shared(), own_places(&settings, &args.config))
+        .with("ledger", audit_ledger::kind());
     core = core.with_seals(seals).with_audit_kinds(audit_kinds);
     let mut ports = ports;
     if let Some(cluster) = cluster {
