@@ -11,6 +11,7 @@ mod built_in;
 mod database;
 mod engine;
 mod environment;
+pub mod guest;
 pub mod json;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
