@@ -1,0 +1,97 @@
+//! A module that is fit to run.
+
+use trustkeep_contract::{Contract, Database, Environment, Function, FunctionCall, LoadError};
+use wasmi::{Engine, ExternType, FuncType};
+
+use crate::call::{self, World};
+use crate::imports::{self, HOST_MODULE};
+use crate::limits::MODULE_BYTES_MAX;
+
+/// A module, checked and translated.
+pub(crate) struct Module {
+    pub(crate) module: wasmi::Module,
+    pub(crate) imports: Vec<imports::Import>,
+    pub(crate) entry: Entry,
+}
+
+/// What of a module is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Contract,
+    Function,
+}
+
+impl Entry {
+    /// The export that is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "invoke",
+            Self::Function => "invoke_function",
+        }
+    }
+}
+
+impl Module {
+    pub(crate) fn load(engine: &Engine, bytes: &[u8], entry: Entry) -> Result<Self, LoadError> {
+        if bytes.len() > MODULE_BYTES_MAX {
+            return Err(LoadError(format!(
+                "the WebAssembly module has {} bytes, more than the {MODULE_BYTES_MAX} that are allowed: build it \
+                 for size and strip it",
+                bytes.len()
+            )));
+        }
+        let module = wasmi::Module::new(engine, bytes)
+            .map_err(|error| LoadError(format!("the WebAssembly module is refused: {error}")))?;
+        let imports = module
+            .imports()
+            .map(|import| match import.ty() {
+                ExternType::Func(given) if import.module() == HOST_MODULE => {
+                    imports::find(import.name(), given)
+                }
+                _ => Err(LoadError(format!(
+                    "the WebAssembly module imports {}.{}: a contract may import only functions of module \
+                     {HOST_MODULE}, and has neither WASI nor a clock",
+                    import.module(),
+                    import.name()
+                ))),
+            })
+            .collect::<Result<_, _>>()?;
+        let name = entry.name();
+        match module.get_export(name) {
+            Some(ExternType::Func(given)) if given == FuncType::new([], []) => {}
+            _ => {
+                return Err(LoadError(format!(
+                    "the WebAssembly module must export a function {name} without parameters and results"
+                )));
+            }
+        }
+        if !matches!(module.get_export(MEMORY), Some(ExternType::Memory(_))) {
+            return Err(LoadError(format!("the WebAssembly module must export its memory as {MEMORY}")));
+        }
+        Ok(Self { module, imports, entry })
+    }
+}
+
+/// The export through which texts are exchanged.
+pub(crate) const MEMORY: &str = "memory";
+
+impl Contract for Module {
+    fn invoke(
+        &self,
+        environment: &mut dyn Environment,
+        argument: &str,
+        properties: Option<&str>,
+    ) -> trustkeep_contract::Result<Option<String>> {
+        call::run(self, World::Contract { environment, argument, properties })
+    }
+}
+
+impl Function for Module {
+    fn invoke(
+        &self,
+        database: &mut dyn Database,
+        call: FunctionCall<'_>,
+    ) -> trustkeep_contract::Result<Option<String>> {
+        call::run(self, World::Function { database, call })
+    }
+}
