@@ -118,9 +118,13 @@ fn column(given: &Json) -> Result<Column, GuestError> {
         ("BOOLEAN", Some(Json::Boolean(value))) => Some(ColumnValue::Boolean(*value)),
         ("INT", Some(Json::Number(value))) => Some(ColumnValue::Int(value.as_i32().ok_or_else(wrong)?)),
         ("BIGINT", Some(Json::Number(Number::Integer(value)))) => Some(ColumnValue::BigInt(*value)),
-        #[expect(clippy::cast_possible_truncation, reason = "to the nearest float: that is what FLOAT keeps")]
-        ("FLOAT", Some(Json::Number(value))) => Some(ColumnValue::Float(value.to_double() as f32)),
-        ("DOUBLE", Some(Json::Number(value))) => Some(ColumnValue::Double(value.to_double())),
+        // By its text, so that an integer is rounded once.
+        ("FLOAT", Some(Json::Number(value))) => {
+            Some(ColumnValue::Float(value.to_string().parse().map_err(|_| wrong())?))
+        }
+        ("DOUBLE", Some(Json::Number(value))) => {
+            Some(ColumnValue::Double(value.to_string().parse().map_err(|_| wrong())?))
+        }
         ("TEXT", Some(Json::String(value))) => Some(ColumnValue::Text(value.clone())),
         ("BLOB", Some(Json::String(value))) => {
             Some(ColumnValue::Blob(BASE64_STANDARD.decode(value).map(Bytes::from).map_err(|_| wrong())?))
