@@ -45,6 +45,15 @@ impl PrivateKey {
         }
         Ok(Self(key))
     }
+
+    /// What checks its signatures.
+    ///
+    /// # Errors
+    /// 401 if the key has no public half.
+    pub fn verifier(&self) -> Result<Certificate> {
+        let public = self.0.public_key().map_err(|error| unloadable(1, &error.to_string()))?;
+        Ok(Certificate(public))
+    }
 }
 
 impl Signer for PrivateKey {

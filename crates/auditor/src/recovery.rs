@@ -1,0 +1,195 @@
+//! Recovery: what becomes of an order whose client does not come back.
+//!
+//! The Ledger decides: it shows the states that the request committed, or aborts it for good. Nothing here depends on
+//! clocks but when to ask: an order that is asked for too early loses its chance if the Ledger has not committed it,
+//! never its correctness.
+//!
+//! An order is stale when this process has known it for the grace period, by its own monotonic clock: the clocks of
+//! two machines are not compared. (Its nonce is what is watched, not the row of a lock, which changes with every other
+//! reader.) Only an order that is older than [`CLOCKS_APART_MAX`] besides, by whatever clock, is not waited for.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use trustkeep_scalar_domain::asset::AssetKey;
+use trustkeep_scalar_rpc::messages::{AssetProof, TransactionState};
+use trustkeep_scalar_rpc::{Error, Result};
+
+use crate::case::{compare, key_of};
+use crate::failure;
+use crate::keys;
+use crate::locks::next_age;
+use crate::request::RequestProof;
+use crate::service::Auditor;
+use crate::settling::{Ending, Standing};
+use crate::validation::check_inputs;
+
+/// How far the clocks of two machines are thought to be apart at most.
+pub(crate) const CLOCKS_APART_MAX: Duration = Duration::from_secs(600);
+
+/// What came of an attempt to end somebody's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// Its locks are released, with its rows or without.
+    Released,
+    /// It ended by itself before.
+    Ended,
+    /// It is not old enough, or this process is at it already.
+    TooEarly,
+    /// The Ledger does not know yet what became of it.
+    Undecided,
+}
+
+/// Nonces that are being recovered: one attempt each at a time in this process.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay(Mutex<HashSet<String>>);
+
+struct Turn<'a> {
+    all: &'a UnderWay,
+    nonce: &'a str,
+}
+
+impl UnderWay {
+    fn enter<'a>(&'a self, nonce: &'a str) -> Option<Turn<'a>> {
+        self.0.lock().insert(nonce.to_owned()).then_some(Turn { all: self, nonce })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.all.0.lock().remove(self.nonce);
+    }
+}
+
+impl Auditor {
+    /// Recovers the orders that stand in the way, if all of them are stale.
+    ///
+    /// # Errors
+    /// `conflict` if one of them is not; 305 if the Ledger's proofs do not fit; 503001 if it does not answer.
+    pub(crate) async fn make_way(&self, holders: &[String], conflict: Error) -> Result<()> {
+        for nonce in holders {
+            match self.recover(nonce).await? {
+                Recovery::Released | Recovery::Ended => {}
+                Recovery::TooEarly | Recovery::Undecided => return Err(conflict),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends an order that is stale, as the Ledger says.
+    ///
+    /// # Errors
+    /// 305 if the Ledger's proofs are not what follows from the request, 400004 if they are not signed by it, 503001
+    /// if it does not answer, 500. The locks stay then.
+    pub(crate) async fn recover(&self, nonce: &str) -> Result<Recovery> {
+        let now = self.books.clock.monotonic();
+        let since = self.orders.since(nonce);
+        if since.is_some_and(|since| now.saturating_sub(since) < self.grace) {
+            return Ok(Recovery::TooEarly);
+        }
+        let Some(proof) = self.books.request_proof(nonce).await? else {
+            return if self.books.is_spent(nonce).await? {
+                Ok(Recovery::Ended)
+            } else {
+                Err(failure::request_proof_absent())
+            };
+        };
+        if since.is_none() {
+            self.orders.see(nonce, now);
+            let age = Duration::from_millis(
+                u64::try_from(self.books.now().saturating_sub(proof.registered_at)).unwrap_or(0),
+            );
+            if age < self.grace.saturating_add(CLOCKS_APART_MAX) {
+                return Ok(Recovery::TooEarly);
+            }
+        }
+        let Some(_turn) = self.recovering.enter(nonce) else { return Ok(Recovery::TooEarly) };
+        let Standing::Held(_) = self.standing(&proof).await? else { return Ok(Recovery::Ended) };
+        match self.decide(&proof).await {
+            Err(error) => match self.standing(&proof).await? {
+                Standing::Held(_) => {
+                    self.suspect(nonce, &error);
+                    Err(error)
+                }
+                // Its client came back after all, or another process was faster: what we saw was of a later time.
+                Standing::Validated | Standing::Abandoned => Ok(Recovery::Ended),
+            },
+            decided => decided,
+        }
+    }
+
+    async fn decide(&self, proof: &RequestProof) -> Result<Recovery> {
+        let nonce = &proof.request.nonce;
+        let mut theirs = self.ledger_proofs(proof).await?;
+        if theirs.is_empty() || theirs.iter().any(|(_, _, theirs)| theirs.is_none()) {
+            let state = self.ledger.abort(nonce).await?;
+            tracing::info!(%nonce, ?state, "asked the Ledger to abort a stale order");
+            match state {
+                TransactionState::Aborted => return self.end_stale(proof, false).await,
+                TransactionState::Committed => theirs = self.ledger_proofs(proof).await?,
+                TransactionState::Unknown | TransactionState::Unspecified => return Ok(Recovery::Undecided),
+            }
+        }
+        let verifier = self.keys.ledger(&self.identities).await?;
+        for (key, age, theirs) in &theirs {
+            // What it committed it must show.
+            let theirs = theirs.as_ref().ok_or_else(|| failure::proof_absent(key))?;
+            keys::check(std::slice::from_ref(theirs), &*verifier)?;
+            if key_of(theirs) != *key || theirs.age != *age || theirs.nonce != *nonce {
+                return Err(failure::invalid_proof(key));
+            }
+        }
+        self.rebuild(proof, &theirs).await
+    }
+
+    /// The rows that the Ledger committed, computed anew and compared.
+    async fn rebuild(&self, proof: &RequestProof, theirs: &[Shown]) -> Result<Recovery> {
+        let case = self.replay(&proof.request, &proof.claims).await?;
+        for (key, _, theirs) in theirs {
+            let row = case.written.get(key).ok_or_else(|| failure::lock_inconsistent(key))?;
+            let theirs = theirs.as_ref().ok_or_else(|| failure::proof_absent(key))?;
+            compare(key, &row.proof(key)?, theirs)?;
+        }
+        let Standing::Held(locks) = self.standing(proof).await? else { return Ok(Recovery::Ended) };
+        check_inputs(&case, &locks)?;
+        let ending = Ending {
+            request: &proof.request,
+            claims: &proof.claims,
+            proof: proof.version,
+            rows: Some(&case.written),
+        };
+        self.settle(ending, locks).await?;
+        self.recovered(proof, true);
+        Ok(Recovery::Released)
+    }
+
+    /// Releases the locks of an order that wrote nothing.
+    async fn end_stale(&self, proof: &RequestProof, committed: bool) -> Result<Recovery> {
+        let Standing::Held(locks) = self.standing(proof).await? else { return Ok(Recovery::Ended) };
+        let ending =
+            Ending { request: &proof.request, claims: &proof.claims, proof: proof.version, rows: None };
+        self.settle(ending, locks).await?;
+        self.recovered(proof, committed);
+        Ok(Recovery::Released)
+    }
+
+    fn recovered(&self, proof: &RequestProof, committed: bool) {
+        let nonce = &proof.request.nonce;
+        tracing::info!(%nonce, committed, assets = proof.claims.len(), "a stale order was ended");
+        self.completed(nonce);
+    }
+
+    /// The Ledger's proofs of the states that a request would have appended.
+    async fn ledger_proofs(&self, proof: &RequestProof) -> Result<Vec<Shown>> {
+        let mut shown = Vec::new();
+        for (key, claim) in proof.claims.iter().filter(|(_, claim)| claim.write) {
+            let age = next_age(claim.age)?;
+            shown.push((key.clone(), age, self.ledger.proof(key, age).await?));
+        }
+        Ok(shown)
+    }
+}
+
+/// The state of an asset that the Ledger was asked for, and its proof if it has one.
+type Shown = (AssetKey, u32, Option<AssetProof>);
