@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use trustkeep_scalar_domain::asset::AssetKey;
+use trustkeep_scalar_rpc::identity::Verifier;
 use trustkeep_scalar_rpc::messages::{AssetProof, TransactionState};
 use trustkeep_scalar_rpc::{Error, Result};
 
 use crate::case::{compare, key_of};
 use crate::failure;
-use crate::keys;
+use crate::{keys, metrics};
 use crate::locks::next_age;
 use crate::request::RequestProof;
 use crate::service::Auditor;
@@ -105,9 +106,9 @@ impl Auditor {
             }
         }
         let Some(_turn) = self.recovering.enter(nonce) else { return Ok(Recovery::TooEarly) };
-        let Standing::Held(_) = self.standing(&proof).await? else { return Ok(Recovery::Ended) };
+        let Standing::Held(_) = self.books.standing(&proof).await? else { return Ok(Recovery::Ended) };
         match self.decide(&proof).await {
-            Err(error) => match self.standing(&proof).await? {
+            Err(error) => match self.books.standing(&proof).await? {
                 Standing::Held(_) => {
                     self.suspect(nonce, &error);
                     Err(error)
@@ -121,24 +122,30 @@ impl Auditor {
 
     async fn decide(&self, proof: &RequestProof) -> Result<Recovery> {
         let nonce = &proof.request.nonce;
+        let verifier = self.keys.ledger(&self.identities).await?;
         let mut theirs = self.ledger_proofs(proof).await?;
+        for (key, age, theirs) in &theirs {
+            theirs.as_ref().map_or(Ok(()), |theirs| is_of(nonce, (key, *age), theirs, &*verifier))?;
+        }
         if theirs.is_empty() || theirs.iter().any(|(_, _, theirs)| theirs.is_none()) {
             let state = self.ledger.abort(nonce).await?;
             tracing::info!(%nonce, ?state, "asked the Ledger to abort a stale order");
             match state {
-                TransactionState::Aborted => return self.end_stale(proof, false).await,
+                TransactionState::Aborted => {
+                    // One state of it is there and it is aborted: one of the two is a lie.
+                    return match theirs.iter().find(|(_, _, theirs)| theirs.is_some()) {
+                        Some((key, _, _)) => Err(failure::lock_inconsistent(key)),
+                        None => self.give_up(proof).await,
+                    };
+                }
                 TransactionState::Committed => theirs = self.ledger_proofs(proof).await?,
                 TransactionState::Unknown | TransactionState::Unspecified => return Ok(Recovery::Undecided),
             }
         }
-        let verifier = self.keys.ledger(&self.identities).await?;
         for (key, age, theirs) in &theirs {
             // What it committed it must show.
             let theirs = theirs.as_ref().ok_or_else(|| failure::proof_absent(key))?;
-            keys::check(std::slice::from_ref(theirs), &*verifier)?;
-            if key_of(theirs) != *key || theirs.age != *age || theirs.nonce != *nonce {
-                return Err(failure::invalid_proof(key));
-            }
+            is_of(nonce, (key, *age), theirs, &*verifier)?;
         }
         self.rebuild(proof, &theirs).await
     }
@@ -151,7 +158,7 @@ impl Auditor {
             let theirs = theirs.as_ref().ok_or_else(|| failure::proof_absent(key))?;
             compare(key, &row.proof(key)?, theirs)?;
         }
-        let Standing::Held(locks) = self.standing(proof).await? else { return Ok(Recovery::Ended) };
+        let Standing::Held(locks) = self.books.standing(proof).await? else { return Ok(Recovery::Ended) };
         check_inputs(&case, &locks)?;
         let ending = Ending {
             request: &proof.request,
@@ -165,19 +172,19 @@ impl Auditor {
     }
 
     /// Releases the locks of an order that wrote nothing.
-    async fn end_stale(&self, proof: &RequestProof, committed: bool) -> Result<Recovery> {
-        let Standing::Held(locks) = self.standing(proof).await? else { return Ok(Recovery::Ended) };
+    async fn give_up(&self, proof: &RequestProof) -> Result<Recovery> {
+        let Standing::Held(locks) = self.books.standing(proof).await? else { return Ok(Recovery::Ended) };
         let ending =
             Ending { request: &proof.request, claims: &proof.claims, proof: proof.version, rows: None };
         self.settle(ending, locks).await?;
-        self.recovered(proof, committed);
+        self.recovered(proof, false);
         Ok(Recovery::Released)
     }
 
     fn recovered(&self, proof: &RequestProof, committed: bool) {
         let nonce = &proof.request.nonce;
+        metrics::recovery(committed);
         tracing::info!(%nonce, committed, assets = proof.claims.len(), "a stale order was ended");
-        self.completed(nonce);
     }
 
     /// The Ledger's proofs of the states that a request would have appended.
@@ -188,6 +195,16 @@ impl Auditor {
             shown.push((key.clone(), age, self.ledger.proof(key, age).await?));
         }
         Ok(shown)
+    }
+}
+
+/// That a proof is the Ledger's, of this request and this state.
+fn is_of(nonce: &str, (key, age): (&AssetKey, u32), proof: &AssetProof, verifier: &dyn Verifier) -> Result<()> {
+    keys::check(std::slice::from_ref(proof), verifier)?;
+    if key_of(proof) == *key && proof.age == age && proof.nonce == nonce {
+        Ok(())
+    } else {
+        Err(failure::invalid_proof(key))
     }
 }
 

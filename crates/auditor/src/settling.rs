@@ -6,7 +6,7 @@ use trustkeep_scalar_domain::asset::{AssetKey, AssetRow};
 use trustkeep_scalar_rpc::Result;
 use trustkeep_store::{Commit, Error as StoreError, Key, Version};
 
-use crate::books::Conflict;
+use crate::books::{Books, Conflict};
 use crate::case::Case;
 use crate::claims::Claims;
 use crate::failure;
@@ -16,6 +16,9 @@ use crate::service::Auditor;
 
 /// How often an end is written anew because others took or released read locks at the same moment.
 const ATTEMPTS_MAX: usize = 256;
+
+/// How often the locks of an order are read until they say one thing.
+const VIEWS_MAX: usize = 3;
 
 /// Where an order stands.
 #[derive(Debug)]
@@ -39,40 +42,54 @@ pub(crate) struct Ending<'a> {
     pub(crate) rows: Option<&'a BTreeMap<AssetKey, AssetRow>>,
 }
 
-impl Auditor {
+impl Books {
     /// Where an order stands.
     ///
     /// # Errors
     /// 305 if locks and rows do not say one thing; 500.
     pub(crate) async fn standing(&self, proof: &RequestProof) -> Result<Standing> {
+        // Locks are read one by one and released all at once: a view of some of them is looked at again, when the
+        // release that it met is over.
+        for _ in 0..VIEWS_MAX {
+            if let Some(standing) = self.view(proof).await? {
+                return Ok(standing);
+            }
+        }
+        let first = proof.claims.keys().next();
+        Err(first.map_or_else(failure::request_differs, failure::lock_inconsistent))
+    }
+
+    /// Where an order stands; `None` if some of its locks are held and some are not.
+    async fn view(&self, proof: &RequestProof) -> Result<Option<Standing>> {
         let nonce = &proof.request.nonce;
-        let locks = self.books.locks(&proof.claims).await?;
-        let holds = |key: &AssetKey| locks.get(key).is_some_and(|seen| seen.lock.holders.nonces().contains(nonce));
+        let locks = self.locks(&proof.claims).await?;
+        let mut held = 0;
         for (key, claim) in &proof.claims {
             let seen = locks.get(key).ok_or_else(|| failure::lock_absent(key))?;
             // The row of a lock goes away only with an asset that never had a state.
             if seen.version.is_none() && claim.age.is_some() {
                 return Err(failure::lock_absent(key));
             }
-            if holds(key) && !seen.lock.is_held_by(nonce, claim) {
-                return Err(failure::lock_inconsistent(key));
+            if seen.lock.holders.nonces().contains(nonce) {
+                if !seen.lock.is_held_by(nonce, claim) {
+                    return Err(failure::lock_inconsistent(key));
+                }
+                held += 1;
             }
         }
-        match proof.claims.keys().filter(|key| holds(key)).count() {
-            0 if !proof.claims.is_empty() => self.ended(proof).await,
-            held if held == proof.claims.len() => Ok(Standing::Held(locks)),
-            _ => {
-                // Taken together, released together: someone else's hand was in it.
-                let lost = proof.claims.keys().find(|key| !holds(key));
-                Err(lost.map_or_else(failure::request_differs, failure::lock_inconsistent))
-            }
+        if held == proof.claims.len() {
+            Ok(Some(Standing::Held(locks)))
+        } else if held == 0 {
+            self.ended(proof).await.map(Some)
+        } else {
+            Ok(None)
         }
     }
 
     async fn ended(&self, proof: &RequestProof) -> Result<Standing> {
         let (mut written, mut missing) = (0, None);
         for (key, claim) in proof.claims.iter().filter(|(_, claim)| claim.write) {
-            let row = self.books.row(key, next_age(claim.age)?).await?;
+            let row = self.row(key, next_age(claim.age)?).await?;
             match row {
                 Some(row) if row.nonce()? == proof.request.nonce => written += 1,
                 _ => missing = Some(key),
@@ -85,6 +102,25 @@ impl Auditor {
         }
     }
 
+    /// The proof of a request that must have been ordered, and where it stands.
+    ///
+    /// # Errors
+    /// 305003 if it was not, 305001 if something else was, 304001 if its proof was purged; 305 and 500 as
+    /// [`Books::standing`].
+    pub(crate) async fn found(&self, request: &Request) -> Result<(RequestProof, Standing)> {
+        let Some(proof) = self.request_proof(&request.nonce).await? else {
+            let spent = self.is_spent(&request.nonce).await?;
+            return Err(if spent { failure::nonce_used() } else { failure::request_proof_absent() });
+        };
+        if proof.request != *request {
+            return Err(failure::request_differs());
+        }
+        let standing = self.standing(&proof).await?;
+        Ok((proof, standing))
+    }
+}
+
+impl Auditor {
     /// Writes the end of an order that holds `locks`. `Held` never comes back: it says how it ended, by us or by
     /// another process at the same moment.
     ///
@@ -114,7 +150,7 @@ impl Auditor {
                     Some(Conflict::Namespace) | None => return Err(failure::BINDING.error(&error)),
                 },
             }
-            match self.found(ending.request).await? {
+            match self.books.found(ending.request).await? {
                 // Locks are ours, and yet a state that we were to append is there.
                 (_, Standing::Held(seen)) => match taken {
                     None => locks = seen,
@@ -128,23 +164,6 @@ impl Auditor {
             Some(why) => failure::BINDING.error(&StoreError::OutcomeUnknown(why)),
             None => failure::validation_unwritten(),
         })
-    }
-
-    /// The proof of a request that must have been ordered, and where it stands.
-    ///
-    /// # Errors
-    /// 305003 if it was not, 305001 if something else was, 304001 if its proof was purged; 305 and 500 as
-    /// [`Auditor::standing`].
-    pub(crate) async fn found(&self, request: &Request) -> Result<(RequestProof, Standing)> {
-        let Some(proof) = self.books.request_proof(&request.nonce).await? else {
-            let spent = self.books.is_spent(&request.nonce).await?;
-            return Err(if spent { failure::nonce_used() } else { failure::request_proof_absent() });
-        };
-        if proof.request != *request {
-            return Err(failure::request_differs());
-        }
-        let standing = self.standing(&proof).await?;
-        Ok((proof, standing))
     }
 
     /// Refuses what could be ordered but whose validation the store could not hold.

@@ -78,7 +78,7 @@ impl Auditor {
 
     /// Of an order that is in the books only.
     async fn validate_found(&self, request: &Request, theirs: &[AssetProof]) -> Result<Answer> {
-        let (proof, standing) = self.found(request).await?;
+        let (proof, standing) = self.books.found(request).await?;
         if let Standing::Abandoned = standing {
             return Err(abandoned(request, &proof.claims, theirs));
         }
@@ -101,7 +101,7 @@ impl Auditor {
         match self.settle(ending, locks).await? {
             Standing::Abandoned => Err(failure::recovered()),
             Standing::Held(_) | Standing::Validated => {
-                self.completed(&case.request.nonce);
+                self.purger.completed(&case.request.nonce);
                 Ok(())
             }
         }
