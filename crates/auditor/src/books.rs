@@ -27,7 +27,6 @@ const READS_AT_ONCE: usize = 16;
 
 /// The tables of one Auditor in its store. Several processes may share the store: whatever is written expects the
 /// versions that were read.
-#[derive(Debug)]
 pub(crate) struct Books {
     pub(crate) store: SharedStore,
     pub(crate) clock: SharedClock,
@@ -36,6 +35,12 @@ pub(crate) struct Books {
     pub(crate) leases: Table,
     namespaces: Arc<Namespaces>,
     spaces: Spaces,
+}
+
+impl std::fmt::Debug for Books {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Books").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 impl Books {
@@ -82,7 +87,10 @@ impl Books {
     /// # Errors
     /// As [`Books::lock`].
     pub(crate) async fn locks(&self, claims: &Claims) -> Result<BTreeMap<AssetKey, SeenLock>> {
-        let reads = claims.keys().map(|key| async move { Ok((key.clone(), self.lock(key).await?)) });
+        let reads = claims.keys().cloned().map(|key| async move {
+            let lock = self.lock(&key).await?;
+            Ok((key, lock))
+        });
         stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
     }
 

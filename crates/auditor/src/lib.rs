@@ -39,7 +39,12 @@ mod settings;
 mod settling;
 mod simulation;
 mod tables;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod validation;
+mod workers;
 
 pub use settings::{AuditorSettings, GRACE, PurgeSettings};
 pub use tables::{namespace_tables, shared_tables};

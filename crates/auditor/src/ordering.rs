@@ -149,7 +149,7 @@ impl Auditor {
 fn take(
     case: &Case,
     seen: &BTreeMap<AssetKey, SeenLock>,
-) -> Result<BTreeMap<AssetKey, AssetLock>, (AssetKey, Error)> {
+) -> std::result::Result<BTreeMap<AssetKey, AssetLock>, (AssetKey, Error)> {
     let mut locks = BTreeMap::new();
     for (key, claim) in &case.claims {
         let Some(seen) = seen.get(key) else {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use trustkeep_scalar_domain::asset::AssetKey;
 use trustkeep_scalar_rpc::identity::Verifier;
-use trustkeep_scalar_rpc::messages::{AssetProof, TransactionState};
+use trustkeep_scalar_rpc::messages::{AssetLockRecoveryResult, AssetProof, TransactionState};
 use trustkeep_scalar_rpc::{Error, Result};
 
 use crate::case::{compare, key_of};
@@ -118,6 +118,27 @@ impl Auditor {
             },
             decided => decided,
         }
+    }
+
+    /// Ends the stale orders that hold an asset, for an operator who asks.
+    ///
+    /// # Errors
+    /// 409001 if the asset is not known here; 305, 400004, 503001, 500 as [`Auditor::recover`].
+    pub(crate) async fn recover_lock(&self, key: &AssetKey) -> Result<AssetLockRecoveryResult> {
+        let seen = self.books.lock(key).await?;
+        if seen.version.is_none() {
+            return Err(failure::asset_not_found());
+        }
+        let mut answer = AssetLockRecoveryResult::NotNeeded;
+        for nonce in seen.lock.holders.nonces() {
+            match self.recover(nonce).await? {
+                Recovery::Released => answer = AssetLockRecoveryResult::Succeeded,
+                Recovery::Ended => {}
+                Recovery::TooEarly => return Ok(AssetLockRecoveryResult::NotRecoverable),
+                Recovery::Undecided => return Ok(AssetLockRecoveryResult::Failed),
+            }
+        }
+        Ok(answer)
     }
 
     async fn decide(&self, proof: &RequestProof) -> Result<Recovery> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_contract::Engines;
 use trustkeep_crypto::{Random, random};
-use trustkeep_scalar_domain::blocking::Workers;
 use trustkeep_scalar_domain::contracts::Contracts;
 use trustkeep_scalar_domain::identities::Identities;
 use trustkeep_scalar_domain::namespaces::Namespaces;
@@ -21,6 +20,7 @@ use crate::purge::Purger;
 use crate::recovery::UnderWay;
 use crate::request::Request;
 use crate::settings::AuditorSettings;
+use crate::workers::Workers;
 use crate::{metrics, tables};
 
 /// One Auditor. Several processes may be the same Auditor on one store.
@@ -88,7 +88,7 @@ impl Auditor {
             namespaces,
             identities,
             contracts,
-            workers: Workers::default(),
+            workers: Workers::new(),
             keys: settings.keys()?,
             ledger,
             orders: Orders::default(),
