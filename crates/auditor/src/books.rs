@@ -8,8 +8,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_scalar_domain::asset::{AGE_MAX, AssetKey, AssetRow};
 use trustkeep_scalar_domain::errors::{self, Access};
-use trustkeep_scalar_domain::namespaces::Namespaces;
 use trustkeep_scalar_domain::execution::READS_MAX;
+use trustkeep_scalar_domain::namespaces::Namespaces;
 use trustkeep_scalar_rpc::{Error, Result};
 use trustkeep_store::{
     Commit, Error as StoreError, Key, Limits, Order, Range, Record, Row, Scan, SharedStore, Table, Value,
@@ -125,7 +125,9 @@ impl Books {
         let wanted = if limit == 0 { all } else { limit.min(all) };
         if wanted > READS_MAX {
             // In the Ledger's words, which has the same bound.
-            return Err(Error::runtime(format!("one scan gives at most {READS_MAX} states: give it a limit")));
+            return Err(Error::runtime(format!(
+                "one scan gives at most {READS_MAX} states: give it a limit"
+            )));
         }
         let space = self.space(key).await?;
         let mut rows: Vec<AssetRow> = Vec::new();

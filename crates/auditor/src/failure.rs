@@ -94,11 +94,7 @@ pub(crate) fn in_use() -> Error {
 
 /// What was ordered was given up meanwhile: the Ledger had not committed it.
 pub(crate) fn recovered() -> Error {
-    auditor(
-        StatusCode::Conflict,
-        3,
-        "The entry has already been recovered, or an issue might have occurred.",
-    )
+    auditor(StatusCode::Conflict, 3, "The entry has already been recovered, or an issue might have occurred.")
 }
 
 /// Another process purges just now.

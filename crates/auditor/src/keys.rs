@@ -67,10 +67,5 @@ pub(crate) fn check(proofs: &[AssetProof], verifier: &dyn Verifier) -> Result<()
     if proofs.iter().all(|proof| verifier.holds(&proof.signing_bytes(), &proof.signature)) {
         return Ok(());
     }
-    Err(Error::numbered(
-        StatusCode::InvalidSignature,
-        "COMMON",
-        4,
-        "The proof signature can't be validated.",
-    ))
+    Err(Error::numbered(StatusCode::InvalidSignature, "COMMON", 4, "The proof signature can't be validated."))
 }

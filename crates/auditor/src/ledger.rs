@@ -95,7 +95,8 @@ impl Ledger {
             ..Default::default()
         };
         request.signature = self.sign(&request)?;
-        let answer = self.connection.ordinary.clone().finish_execution(self.connection.request(request)).await;
+        let answer =
+            self.connection.ordinary.clone().finish_execution(self.connection.request(request)).await;
         answer.map_err(|status| failure::ledger_failed(&Error::from_grpc(&status)))?;
         Ok(())
     }

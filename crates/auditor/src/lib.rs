@@ -1,11 +1,11 @@
 //! The Auditor of tamper-evident records: the administrative domain that does not trust the other one.
 //!
 //! A client's request goes to the Auditor twice. Before the Ledger executes it, the Auditor executes it on rows of its
-//! own to learn what it reads and writes, keeps a proof of the request, and locks those assets: [ordering]. After the
+//! own to learn what it reads and writes, keeps a proof of the request, and locks those assets: `ordering`. After the
 //! Ledger has committed, the Auditor holds the Ledger's proofs against what it computed itself, hash by hash, and
-//! writes the same rows: [validation]. So an asset cannot change, go back, fork or vanish in one domain without the
+//! writes the same rows: `validation`. So an asset cannot change, go back, fork or vanish in one domain without the
 //! other one noticing at the next access. What a client that vanished has left is ended by asking the Ledger:
-//! [recovery].
+//! `recovery`.
 //!
 //! Not here: functions and mutable records, which only the Ledger has, and what both domains share
 //! (`trustkeep_scalar_domain`).
@@ -24,6 +24,7 @@ mod books;
 mod case;
 mod claims;
 mod failure;
+pub mod grpc;
 mod keys;
 mod ledger;
 mod locks;
@@ -33,6 +34,7 @@ mod orders;
 mod purge;
 mod reading;
 mod recovery;
+mod registration;
 mod request;
 mod service;
 mod settings;
@@ -46,5 +48,6 @@ mod tests;
 mod validation;
 mod workers;
 
+pub use service::Auditor;
 pub use settings::{AuditorSettings, GRACE, PurgeSettings};
 pub use tables::{namespace_tables, shared_tables};

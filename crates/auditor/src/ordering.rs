@@ -28,7 +28,7 @@ impl Auditor {
     /// 400, 403, 404, 302 and so on for who asks what; 304001 if the nonce was ordered before; 408, 502 as the
     /// contract answers; 504 if an asset is in use; 305 if our own books do not fit together. The locks are not
     /// taken then.
-    pub(crate) async fn order(&self, message: &ContractExecutionRequest) -> Result<Bytes> {
+    pub async fn order(&self, message: &ContractExecutionRequest) -> Result<Bytes> {
         let request = Request::of(message)?;
         self.verify(&request).await?;
         // Found now rather than when the Ledger has committed.
@@ -41,7 +41,10 @@ impl Auditor {
                 tracing::debug!(%nonce, %error, "a request was ordered again");
                 Err(failure::nonce_used())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.suspect(&nonce, &error);
+                Err(error)
+            }
         }
     }
 
@@ -126,12 +129,7 @@ impl Auditor {
         }
     }
 
-    fn sign(
-        &self,
-        case: Case,
-        locks: BTreeMap<AssetKey, AssetLock>,
-        version: Version,
-    ) -> Result<Bytes> {
+    fn sign(&self, case: Case, locks: BTreeMap<AssetKey, AssetLock>, version: Version) -> Result<Bytes> {
         let signature = Bytes::from(self.keys.signer.sign(case.request.nonce.as_bytes())?);
         let locks =
             locks.into_iter().map(|(key, lock)| (key, SeenLock { lock, version: Some(version) })).collect();

@@ -47,10 +47,7 @@ pub(crate) struct Orders {
 
 impl Default for Orders {
     fn default() -> Self {
-        Self {
-            own: Cache::with_weighter(ORDERS_GUESS, BYTES_MAX, OrderBytes),
-            seen: Cache::new(NONCES_MAX),
-        }
+        Self { own: Cache::with_weighter(ORDERS_GUESS, BYTES_MAX, OrderBytes), seen: Cache::new(NONCES_MAX) }
     }
 }
 

@@ -64,8 +64,8 @@ impl Purger {
         holder: String,
     ) -> Result<Self> {
         let lease = LeaseSettings::new(books.leases.clone(), LEASE, holder);
-        let contender = Contender::new(books.store.clone(), lease)
-            .map_err(|error| failure::PURGING.error(&error))?;
+        let contender =
+            Contender::new(books.store.clone(), lease).map_err(|error| failure::PURGING.error(&error))?;
         Ok(Self {
             books,
             ledger,
@@ -115,7 +115,7 @@ impl Purger {
     }
 
     /// Scans every now and then until the server stops.
-    pub(crate) async fn run(self, shutdown: Shutdown) {
+    pub(crate) async fn run(&self, shutdown: Shutdown) {
         let Some(interval) = self.settings.interval.filter(|_| self.settings.enabled) else { return };
         loop {
             tokio::select! {
@@ -137,7 +137,8 @@ impl Purger {
         let mut done = TransactionStatePurgeResponse::default();
         let mut left = self.settings.limit;
         while left > 0 {
-            let page = self.books.store.scan_table(&self.books.request_proofs, after.as_ref(), left.min(PAGE_ROWS));
+            let page =
+                self.books.store.scan_table(&self.books.request_proofs, after.as_ref(), left.min(PAGE_ROWS));
             let page = page.await.map_err(|error| failure::PURGING.error(&error))?;
             for record in &page.records {
                 done.total_targets += 1;

@@ -19,12 +19,12 @@ use trustkeep_scalar_rpc::{Error, Result};
 
 use crate::case::{compare, key_of};
 use crate::failure;
-use crate::{keys, metrics};
 use crate::locks::next_age;
 use crate::request::RequestProof;
 use crate::service::Auditor;
 use crate::settling::{Ending, Standing};
 use crate::validation::check_inputs;
+use crate::{keys, metrics};
 
 /// How far the clocks of two machines are thought to be apart at most.
 pub(crate) const CLOCKS_APART_MAX: Duration = Duration::from_secs(600);
@@ -109,10 +109,7 @@ impl Auditor {
         let Standing::Held(_) = self.books.standing(&proof).await? else { return Ok(Recovery::Ended) };
         match self.decide(&proof).await {
             Err(error) => match self.books.standing(&proof).await? {
-                Standing::Held(_) => {
-                    self.suspect(nonce, &error);
-                    Err(error)
-                }
+                Standing::Held(_) => Err(error),
                 // Its client came back after all, or another process was faster: what we saw was of a later time.
                 Standing::Validated | Standing::Abandoned => Ok(Recovery::Ended),
             },
@@ -123,15 +120,15 @@ impl Auditor {
     /// Ends the stale orders that hold an asset, for an operator who asks.
     ///
     /// # Errors
-    /// 409001 if the asset is not known here; 305, 400004, 503001, 500 as [`Auditor::recover`].
-    pub(crate) async fn recover_lock(&self, key: &AssetKey) -> Result<AssetLockRecoveryResult> {
+    /// 409001 if the asset is not known here; 305, 400004, 503001, 500 as the Ledger has it.
+    pub async fn recover_lock(&self, key: &AssetKey) -> Result<AssetLockRecoveryResult> {
         let seen = self.books.lock(key).await?;
         if seen.version.is_none() {
             return Err(failure::asset_not_found());
         }
         let mut answer = AssetLockRecoveryResult::NotNeeded;
         for nonce in seen.lock.holders.nonces() {
-            match self.recover(nonce).await? {
+            match self.recover(nonce).await.inspect_err(|error| self.suspect(nonce, error))? {
                 Recovery::Released => answer = AssetLockRecoveryResult::Succeeded,
                 Recovery::Ended => {}
                 Recovery::TooEarly => return Ok(AssetLockRecoveryResult::NotRecoverable),
@@ -220,7 +217,12 @@ impl Auditor {
 }
 
 /// That a proof is the Ledger's, of this request and this state.
-fn is_of(nonce: &str, (key, age): (&AssetKey, u32), proof: &AssetProof, verifier: &dyn Verifier) -> Result<()> {
+fn is_of(
+    nonce: &str,
+    (key, age): (&AssetKey, u32),
+    proof: &AssetProof,
+    verifier: &dyn Verifier,
+) -> Result<()> {
     keys::check(std::slice::from_ref(proof), verifier)?;
     if key_of(proof) == *key && proof.age == age && proof.nonce == nonce {
         Ok(())

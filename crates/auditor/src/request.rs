@@ -43,7 +43,7 @@ impl Request {
             contract_id: message.contract_id.clone(),
             argument: message.contract_argument.clone(),
             client: execution.client,
-            signed_namespace: message.context_namespace.clone(),
+            signed_namespace: requests::signed_namespace(execution.context_namespace).to_owned(),
             signature: message.signature.clone(),
         })
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trustkeep_chassis::clock::SharedClock;
+use trustkeep_chassis::shutdown::Shutdown;
 use trustkeep_contract::Engines;
 use trustkeep_crypto::{Random, random};
 use trustkeep_scalar_domain::contracts::Contracts;
 use trustkeep_scalar_domain::identities::Identities;
 use trustkeep_scalar_domain::namespaces::Namespaces;
+use trustkeep_scalar_rpc::messages::TransactionStatePurgeResponse;
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 use trustkeep_store::SharedStore;
 
@@ -25,7 +27,7 @@ use crate::{metrics, tables};
 
 /// One Auditor. Several processes may be the same Auditor on one store.
 #[derive(Debug)]
-pub(crate) struct Auditor {
+pub struct Auditor {
     pub(crate) books: Arc<Books>,
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) identities: Arc<Identities>,
@@ -44,9 +46,9 @@ impl Auditor {
     ///
     /// # Errors
     /// 401, 414 for what is configured wrongly; 500 if the store refuses.
-    pub(crate) async fn open(
-        settings: &AuditorSettings,
+    pub async fn open(
         store: SharedStore,
+        settings: &AuditorSettings,
         engines: Engines,
         clock: SharedClock,
         random: Arc<dyn Random>,
@@ -56,8 +58,7 @@ impl Auditor {
             let base = base.clone();
             Arc::new(move |namespace: &str| tables::namespace_tables(&base, namespace))
         };
-        let namespaces =
-            Arc::new(Namespaces::new(store.clone(), &base, of, clock.clone(), random.clone())?);
+        let namespaces = Arc::new(Namespaces::new(store.clone(), &base, of, clock.clone(), random.clone())?);
         namespaces.create_tables().await?;
         store
             .create_tables(&tables::shared_tables(&base)?)
@@ -95,6 +96,19 @@ impl Auditor {
             recovering: UnderWay::default(),
             grace: settings.grace,
         })
+    }
+
+    /// Purges request proofs now and then, where that is configured, until the server stops.
+    pub async fn run_purges(&self, shutdown: Shutdown) {
+        self.purger.run(shutdown).await;
+    }
+
+    /// Purges request proofs of orders that have ended, as many as one scan may look at.
+    ///
+    /// # Errors
+    /// 407002 if purging is not configured, 504004 if another one is under way, 500, 503001.
+    pub async fn purge(&self) -> Result<TransactionStatePurgeResponse> {
+        self.purger.scan().await
     }
 
     /// Checks the client's signature over its request.

@@ -133,7 +133,8 @@ impl AuditorSettings {
 
     fn check(&self, names: Names<'_>) -> Result<()> {
         let wrong = |id, what: String| {
-            let text = format!("Authentication between Ledger and Auditor is not correctly configured. {what}");
+            let text =
+                format!("Authentication between Ledger and Auditor is not correctly configured. {what}");
             Err(Error::numbered(StatusCode::InvalidArgument, "AUDITOR", id, text))
         };
         match self.server.authentication {
@@ -204,10 +205,19 @@ mod tests {
     fn what_is_wrong_is_named_with_its_key() {
         let without_secret = HMAC.replace("servers.authentication", "other");
         for (text, message) in [
-            ("", "DL-AUDITOR-414002: Authentication between Ledger and Auditor is not correctly configured. Set scalar.dl.auditor.cert_holder_id"),
-            (without_secret.as_str(), "DL-AUDITOR-414003: Authentication between Ledger and Auditor is not correctly configured. Set scalar.dl.auditor.servers"),
+            (
+                "",
+                "DL-AUDITOR-414002: Authentication between Ledger and Auditor is not correctly configured. Set scalar.dl.auditor.cert_holder_id",
+            ),
+            (
+                without_secret.as_str(),
+                "DL-AUDITOR-414003: Authentication between Ledger and Auditor is not correctly configured. Set scalar.dl.auditor.servers",
+            ),
             ("scalar.dl.auditor.ledger.port=x", "DL-COMMON-414001"),
-            ("scalar.dl.auditor.transaction_state_purge.scan.limit=0", "scalar.dl.auditor.transaction_state_purge.scan.limit must"),
+            (
+                "scalar.dl.auditor.transaction_state_purge.scan.limit=0",
+                "scalar.dl.auditor.transaction_state_purge.scan.limit must",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.message.starts_with(message), "{error}");

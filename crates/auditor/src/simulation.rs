@@ -31,10 +31,7 @@ pub(crate) struct Stopped {
 
 impl Auditor {
     /// Executes a request at the ages that the locks say now.
-    pub(crate) async fn simulate(
-        &self,
-        request: &Request,
-    ) -> std::result::Result<Simulated, Box<Stopped>> {
+    pub(crate) async fn simulate(&self, request: &Request) -> std::result::Result<Simulated, Box<Stopped>> {
         let (books, contracts) = (self.books.clone(), self.contracts.clone());
         let (request, runtime) = (request.clone(), Handle::current());
         let run = move || {

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use trustkeep_scalar_domain::tables::within;
 use trustkeep_scalar_domain::errors;
+use trustkeep_scalar_domain::tables::within;
 use trustkeep_scalar_rpc::Result;
 use trustkeep_store::ColumnType::{Bytes, Int, Text};
 use trustkeep_store::{Table, lease_table};

@@ -121,7 +121,12 @@ impl World {
     }
 
     /// All three steps.
-    pub(crate) async fn run(&self, contract: &str, nonce: &str, text: &str) -> Result<ContractExecutionResponse> {
+    pub(crate) async fn run(
+        &self,
+        contract: &str,
+        nonce: &str,
+        text: &str,
+    ) -> Result<ContractExecutionResponse> {
         let request = self.order(&self.request(contract, nonce, text)).await?;
         let proofs = self.execute(&request)?;
         self.validate(&request, proofs).await
@@ -139,10 +144,15 @@ impl World {
     }
 }
 
-async fn open(settings: &AuditorSettings, store: &SharedStore, clock: &Arc<ManualClock>, seed: u64) -> Arc<Auditor> {
+async fn open(
+    settings: &AuditorSettings,
+    store: &SharedStore,
+    clock: &Arc<ManualClock>,
+    seed: u64,
+) -> Arc<Auditor> {
     let engines = Engines::new().with(TestContracts);
     let clock: SharedClock = clock.clone();
-    let auditor = Auditor::open(settings, store.clone(), engines, clock, Arc::new(Seeded::new(seed))).await;
+    let auditor = Auditor::open(store.clone(), settings, engines, clock, Arc::new(Seeded::new(seed))).await;
     Arc::new(auditor.unwrap())
 }
 

@@ -36,28 +36,38 @@ impl Auditor {
     /// # Errors
     /// 400 for a signature, the Ledger's too (400004); 305 with the number of what differs; 304001 if its proof was
     /// purged; 504003 if it was given up meanwhile; 501 if the end could not be written.
-    pub(crate) async fn validate(
+    pub async fn validate(
         &self,
         message: &ContractExecutionRequest,
         theirs: Vec<AssetProof>,
     ) -> Result<ContractExecutionResponse> {
         let request = Request::of(message)?;
+        let validated = self.validated(&request, &message.auditor_signature, theirs).await;
+        validated.inspect_err(|error| self.suspect(&request.nonce, error))
+    }
+
+    async fn validated(
+        &self,
+        request: &Request,
+        auditor_signature: &[u8],
+        theirs: Vec<AssetProof>,
+    ) -> Result<ContractExecutionResponse> {
         if let Some(proof) = theirs.get(READS_MAX) {
             return Err(failure::invalid_proof(&key_of(proof)));
         }
-        let order = self.orders.of(&request.nonce).filter(|order| order.case.request == request);
-        let signed = order.as_ref().is_some_and(|order| order.signature == message.auditor_signature);
+        let order = self.orders.of(&request.nonce).filter(|order| order.case.request == *request);
+        let signed = order.as_ref().is_some_and(|order| order.signature == auditor_signature);
         if order.is_none() {
-            self.verify(&request).await?;
+            self.verify(request).await?;
         }
         // An ordering signature of another process, or of another moment, holds as well.
-        if !signed && !self.keys.own.holds(request.nonce.as_bytes(), &message.auditor_signature) {
+        if !signed && !self.keys.own.holds(request.nonce.as_bytes(), auditor_signature) {
             return Err(errors::request_signature());
         }
         let theirs = self.checked(theirs).await?;
         let (result, ours) = match order {
             Some(order) => self.validate_own(&order, &theirs).await?,
-            None => self.validate_found(&request, &theirs).await?,
+            None => self.validate_found(request, &theirs).await?,
         };
         let proofs = self.signed(ours).await?;
         Ok(ContractExecutionResponse {
@@ -134,9 +144,8 @@ impl Auditor {
 
 /// Of a request that was given up because the Ledger had not committed it: a proof of it is a lie, told then or now.
 fn abandoned(request: &Request, claims: &Claims, theirs: &[AssetProof]) -> Error {
-    let of_it = |key: &&AssetKey| {
-        theirs.iter().any(|proof| proof.nonce == request.nonce && key_of(proof) == **key)
-    };
+    let of_it =
+        |key: &&AssetKey| theirs.iter().any(|proof| proof.nonce == request.nonce && key_of(proof) == **key);
     match claims.iter().filter(|(_, claim)| claim.write).map(|(key, _)| key).find(of_it) {
         Some(key) => failure::lock_inconsistent(key),
         None => failure::recovered(),

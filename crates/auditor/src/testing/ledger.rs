@@ -169,7 +169,10 @@ impl Ledger for Service {
         }
     }
 
-    async fn abort_execution(&self, request: Request<ExecutionAbortRequest>) -> Answer<ExecutionAbortResponse> {
+    async fn abort_execution(
+        &self,
+        request: Request<ExecutionAbortRequest>,
+    ) -> Answer<ExecutionAbortResponse> {
         let request = request.into_inner();
         assert_eq!(request.signature, sign_as_server(&request.signing_bytes()));
         let mut state = self.0.0.lock();
@@ -201,7 +204,10 @@ impl Ledger for Service {
         unasked()
     }
 
-    async fn execute_contract(&self, _: Request<ContractExecutionRequest>) -> Answer<ContractExecutionResponse> {
+    async fn execute_contract(
+        &self,
+        _: Request<ContractExecutionRequest>,
+    ) -> Answer<ContractExecutionResponse> {
         unasked()
     }
 

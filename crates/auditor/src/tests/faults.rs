@@ -16,12 +16,15 @@ async fn moved(world: &World) -> Result<(ContractExecutionRequest, Vec<AssetProo
     Ok((request, proofs))
 }
 
+/// What is done to the Ledger's proofs on their way.
+type Told<'a> = &'a dyn Fn(&mut Vec<AssetProof>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_proof_that_is_not_what_follows_is_refused() -> Result<()> {
     let world = World::new().await;
     let (request, proofs) = moved(&world).await?;
     let another = world.another().await;
-    let lies: [(&str, &dyn Fn(&mut Vec<AssetProof>)); 12] = [
+    let lies: [(&str, Told); 12] = [
         ("DL-AUDITOR-305004", &|proofs| proofs[0].hash = vec![1; 32].into()),
         ("DL-AUDITOR-305008", &|proofs| proofs[0].age = 7),
         ("DL-AUDITOR-305008", &|proofs| proofs[0].prev_hash = vec![1; 32].into()),
@@ -51,7 +54,8 @@ async fn every_proof_that_is_not_what_follows_is_refused() -> Result<()> {
         assert_eq!((world.lock("a").await, world.lock("b").await), ((Some(0), 1), (Some(0), 1)));
     }
     // Old clients leave `default` out and any order is taken; the truth is not late.
-    let told: Vec<_> = proofs.into_iter().rev().map(|proof| AssetProof { namespace: String::new(), ..proof }).collect();
+    let told: Vec<_> =
+        proofs.into_iter().rev().map(|proof| AssetProof { namespace: String::new(), ..proof }).collect();
     world.validate(&request, told).await?;
     assert_eq!((world.lock("a").await, world.lock("b").await), ((Some(1), 0), (Some(1), 0)));
     Ok(())
@@ -69,8 +73,8 @@ async fn a_ledger_that_executes_something_else_is_found() -> Result<()> {
     refused(world.validate(&request, proofs).await, "DL-AUDITOR-305006");
     // The Ledger has committed what it should not have: nobody gets past that.
     world.wait();
-    refused(world.order(&world.request("get", "m", r#"{"id":"a"}"#)).await, "DL-AUDITOR-305004");
-    refused(world.order(&world.request("get", "m", r#"{"id":"a"}"#)).await, "DL-AUDITOR-305004");
+    refused(world.order(&world.request("get", "m", r#"{"id":"a"}"#)).await, "DL-AUDITOR-305008");
+    refused(world.order(&world.request("get", "m", r#"{"id":"a"}"#)).await, "DL-AUDITOR-305008");
     assert_eq!(world.lock("a").await, (Some(0), 1));
     Ok(())
 }
@@ -137,9 +141,10 @@ async fn a_lock_or_a_request_proof_that_was_touched_meanwhile_is_found() -> Resu
     let world = World::new().await;
     let tables = crate::tables::namespace_tables("auditor", "default")?;
     let proofs_table = crate::tables::request_proof("auditor")?;
-    for (index, message) in ["DL-AUDITOR-305005", "DL-AUDITOR-305008", "DL-AUDITOR-305003", "DL-AUDITOR-305001"]
-        .into_iter()
-        .enumerate()
+    for (index, message) in
+        ["DL-AUDITOR-305005", "DL-AUDITOR-305008", "DL-AUDITOR-305003", "DL-AUDITOR-305001"]
+            .into_iter()
+            .enumerate()
     {
         let (id, nonce) = (format!("a{index}"), format!("n{index}"));
         world.run("put", &format!("first-{index}"), &format!(r#"{{"id":"{id}","v":0}}"#)).await?;

@@ -31,8 +31,7 @@ async fn both_domains_come_to_the_same_rows() -> Result<()> {
 async fn a_validation_whose_answer_was_lost_is_answered_again() -> Result<()> {
     let world = World::new().await;
     world.run("put", "n0", r#"{"id":"a","v":1}"#).await?;
-    for (nonce, contract, argument) in
-        [("n1", "put", r#"{"id":"a","v":2}"#), ("n2", "get", r#"{"id":"a"}"#)]
+    for (nonce, contract, argument) in [("n1", "put", r#"{"id":"a","v":2}"#), ("n2", "get", r#"{"id":"a"}"#)]
     {
         let request = world.order(&world.request(contract, nonce, argument)).await?;
         let proofs = world.execute(&request)?;
