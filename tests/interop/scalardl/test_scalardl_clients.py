@@ -112,7 +112,7 @@ def test_what_is_refused(deployment, alice, make_client, new_identity, state_con
     code, message = refused(alice.execute, "NotRegistered", {"asset_id": "x"})
     assert (code, message) == (404, "DL-COMMON-404001: The specified contract is not found.")
     code, message = refused(alice.execute, "StateReader", {})
-    assert (code, message) == (408, "please set asset_id and state in the argument")
+    assert (code, message) == (408, "please set asset_id in the argument")
 
     stranger = make_client(deployment, new_identity("stranger"))
     code, message = refused(stranger.execute, "StateReader", {"asset_id": "x"})

@@ -13,7 +13,7 @@ public class StateReader extends JacksonBasedContract {
   public JsonNode invoke(Ledger<JsonNode> ledger, JsonNode argument, JsonNode properties) {
     JsonNode id = argument.get("asset_id");
     if (id == null) {
-      throw new ContractContextException("please set asset_id and state in the argument");
+      throw new ContractContextException("please set asset_id in the argument");
     }
     Asset<JsonNode> asset = ledger.get(id.asText()).orElse(null);
     if (asset == null) {
