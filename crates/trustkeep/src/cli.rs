@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{argv, completion, dev, schema, store_command, usage, vault, version};
+use crate::{argv, completion, dev, ledger_server, schema, store_command, usage, vault, version};
 
 /// Secrets, records and identities of an organisation, in one program.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Dev(dev::Args),
     /// The vault: run a server, or use one (the commands of `vault`)
     Vault(Box<vault::Args>),
+    /// Run a Ledger: records that even their administrator cannot rewrite unnoticed
+    Ledger(ledger_server::Args),
     /// Create the tables a configuration needs in its store
     Schema(schema::Args),
     /// Export, import or repair an embedded store
@@ -82,6 +84,7 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
         Ok(Cli { command }) => match command {
             Command::Dev(args) => block_on(dev::run(args)),
             Command::Vault(args) => block_on(vault::run(*args)),
+            Command::Ledger(args) => block_on(ledger_server::run(args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),
             Command::Completion(args) => report(completion::run(&args)),

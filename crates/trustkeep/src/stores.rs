@@ -1,5 +1,7 @@
 //! Which store stands behind a service: the one place that knows every backend.
 
+pub(crate) mod scalar;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,6 +194,13 @@ fn dynamodb_settings(settings: &Dynamodb) -> anyhow::Result<DynamoSettings> {
         .lay_out("vault.entry", entries.into())
         .lay_out("vault.lease", leases.into())
         .lay_out("trustkeep.format", format.into()))
+}
+
+/// What the environment, a profile or the machine's role gives.
+fn environment_credentials(region: &str) -> anyhow::Result<SharedCredentialsProvider> {
+    let chain = ChainSettings { region: Some(region.to_owned()), ..Default::default() };
+    let chain = Chain::new(Context::process(), chain)?;
+    Ok(SharedCredentialsProvider::new(SdkCredentials(Arc::new(chain))))
 }
 
 const CACHE_BYTES: u64 = 16 << 20;

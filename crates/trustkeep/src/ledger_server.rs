@@ -1,0 +1,75 @@
+//! `trustkeep ledger`: runs a Ledger from a `.properties` file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use trustkeep_chassis::clock::SystemClock;
+use trustkeep_contract::{BuiltIns, Engines};
+use trustkeep_crypto::random::SystemRandom;
+use trustkeep_ledger::Ledger;
+use trustkeep_ledger::grpc::{LedgerPrivilegedRpc, LedgerRpc};
+use trustkeep_ledger::settings::Settings;
+use trustkeep_scalar_rpc::properties::Properties;
+use trustkeep_scalar_rpc::services::{LedgerPrivilegedServer, LedgerServer};
+
+use crate::host::Host;
+use crate::notify;
+use crate::stores::scalar::ScalarStore;
+
+/// Configuration file and logging.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    trustkeep ledger --config /etc/trustkeep/ledger.properties\n  \
+    trustkeep schema --config /etc/trustkeep/ledger.properties    make its tables first")]
+pub(crate) struct Args {
+    /// Configuration file with the keys of Scalar DL's Ledger
+    #[arg(long, visible_alias = "properties", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How much to log: trace, debug, info, warn or error
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: String,
+    /// Form of the log: standard or json
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+}
+
+/// Runs until interrupted.
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let properties = load(&args.config)?;
+    let settings = Settings::read(&properties)?;
+    let host = Host::start(&args.log_level, args.log_format.as_deref(), false)?;
+    let store = ScalarStore::open(&properties).await?;
+    let ledger =
+        Ledger::open(store.store.clone(), settings, engines(), SystemClock::shared(), Arc::new(SystemRandom));
+    let ledger = Arc::new(ledger.await?);
+    let server = &ledger.settings().server;
+    let ordinary =
+        tonic::transport::Server::builder().add_service(LedgerServer::new(LedgerRpc::new(ledger.clone())));
+    let privileged = tonic::transport::Server::builder()
+        .add_service(LedgerPrivilegedServer::new(LedgerPrivilegedRpc::new(ledger.clone())));
+    for (name, router, port) in
+        [("ledger", ordinary, server.port), ("privileged", privileged, server.privileged_port)]
+    {
+        let shutdown = host.supervisor.shutdown().clone();
+        let address = (server.host, port).into();
+        host.supervisor.spawn(name, async move {
+            router.serve_with_shutdown(address, async move { shutdown.wait().await }).await
+        });
+    }
+    notify::follow(&host.supervisor);
+    let outcome = host.run().await;
+    drop(ledger);
+    store.close().await;
+    outcome
+}
+
+/// Reads a `.properties` file, with the environment's variables where it names them.
+pub(crate) fn load(path: &Path) -> anyhow::Result<Properties> {
+    Ok(Properties::load(path, &|name| std::env::var(name).ok())?)
+}
+
+/// What runs contracts and functions.
+pub(crate) fn engines() -> Engines {
+    Engines::new().with(BuiltIns)
+}
