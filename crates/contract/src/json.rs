@@ -7,12 +7,15 @@
 
 mod check;
 mod number;
+mod object;
 mod parse;
+mod plain;
 mod write;
 
 use std::borrow::Cow;
 
 pub use number::Number;
+pub use object::Object;
 
 /// How many bytes a JSON text may have.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -29,7 +32,7 @@ pub fn canonical(text: &str) -> Result<Cow<'_, str>, JsonError> {
     if check::is_canonical(text) {
         return Ok(Cow::Borrowed(text));
     }
-    Ok(Cow::Owned(Json::parse(text)?.to_string()))
+    Ok(Cow::Owned(Json::parse(text)?.text()))
 }
 
 /// A value. Two objects with the same members in another order are equal; `1` and `1.0` are not.
@@ -48,9 +51,6 @@ pub enum Json {
     /// An object.
     Object(Object),
 }
-
-/// The members of an object, in their order.
-pub type Object = indexmap::IndexMap<String, Json>;
 
 /// What is wrong with a text, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -227,7 +227,7 @@ impl From<Vec<Self>> for Json {
 /// An object of members in their order.
 #[must_use]
 pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Json::Object(members.into_iter().collect())
 }
 
 pub use write::write_string;

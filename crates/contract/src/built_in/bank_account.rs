@@ -22,7 +22,7 @@ fn create_account(call: Call<'_>) -> Result<Option<String>> {
     }
     put(call.ledger, &id, 0)?;
     let message = format!("account {id} created");
-    Ok(Some(object([("status", "succeeded".into()), ("message", message.into())]).to_string()))
+    Ok(Some(object([("status", "succeeded".into()), ("message", message.into())]).text()))
 }
 
 fn account_history(call: Call<'_>) -> Result<Option<String>> {
@@ -47,7 +47,7 @@ fn account_history(call: Call<'_>) -> Result<Option<String>> {
         let data = data(&asset)?;
         history.push(object([("id", asset.id.into()), ("age", asset.age.into()), ("data", data)]));
     }
-    Ok(Some(object([("status", "succeeded".into()), ("history", history.into())]).to_string()))
+    Ok(Some(object([("status", "succeeded".into()), ("history", history.into())]).text()))
 }
 
 fn deposit(call: Call<'_>) -> Result<Option<String>> {
@@ -113,5 +113,5 @@ fn put(ledger: &mut dyn Environment, id: &str, balance: i64) -> Result<()> {
 fn succeeded<const N: usize>(balances: [(&str, i64); N]) -> String {
     let status = [("status", "succeeded".into())].into_iter();
     let balances = balances.into_iter().map(|(name, balance)| (name, Json::Number(Number::Integer(balance))));
-    Json::Object(status.chain(balances).map(|(name, value)| (name.to_owned(), value)).collect()).to_string()
+    Json::Object(status.chain(balances).collect()).text()
 }

@@ -68,7 +68,7 @@ pub(super) fn invoke(
     contract_id: &str,
     argument: &Json,
 ) -> Result<Option<Json>> {
-    ledger.invoke(contract_id, &argument.to_string())?.as_deref().map(parse).transpose()
+    ledger.invoke(contract_id, &argument.text())?.as_deref().map(parse).transpose()
 }
 
 /// Reads JSON of the client, of another contract or of the ledger.

@@ -55,7 +55,7 @@ fn create(call: Call<'_>) -> Result<Option<String>> {
         ("snapshot", Vec::new().into()),
         ("checkpoint_interval", interval.into()),
     ]);
-    call.ledger.put(None, &asset_id, &data.to_string())?;
+    call.ledger.put(None, &asset_id, &data.text())?;
     Ok(None)
 }
 
@@ -96,10 +96,10 @@ fn append(
     ]);
     let interval = checkpoint_interval(call.ledger, call.nested, &call.argument)?;
     if let (Json::Object(members), true) = (&mut data, is_checkpoint(asset.age + 1, interval)) {
-        members.insert("snapshot".into(), before.clone());
-        members.insert("checkpoint_interval".into(), interval.into());
+        members.insert("snapshot", before.clone());
+        members.insert("checkpoint_interval", interval.into());
     }
-    call.ledger.put(None, &asset_id, &data.to_string())?;
+    call.ledger.put(None, &asset_id, &data.text())?;
     Ok(None)
 }
 
@@ -130,7 +130,7 @@ fn get(call: Call<'_>) -> Result<Option<String>> {
         }
     }
     let object_ids: Vec<Json> = set.into_iter().map(Json::String).collect();
-    Ok(Some(object([("object_ids", object_ids.into())]).to_string()))
+    Ok(Some(object([("object_ids", object_ids.into())]).text()))
 }
 
 fn get_history(call: Call<'_>) -> Result<Option<String>> {
@@ -159,7 +159,7 @@ fn get_history(call: Call<'_>) -> Result<Option<String>> {
         ]));
     }
     let result = object([("collection_id", collection_id.into()), ("collection_events", events.into())]);
-    Ok(Some(result.to_string()))
+    Ok(Some(result.text()))
 }
 
 fn get_checkpoint_interval(call: Call<'_>) -> Result<Option<String>> {
@@ -170,7 +170,7 @@ fn get_checkpoint_interval(call: Call<'_>) -> Result<Option<String>> {
             .filter(|interval| *interval >= MIN_CHECKPOINT_INTERVAL)
             .ok_or_else(|| refusal(INVALID_CONTRACT_PROPERTIES_FORMAT))?,
     };
-    Ok(Some(object([("checkpoint_interval", interval.into())]).to_string()))
+    Ok(Some(object([("checkpoint_interval", interval.into())]).text()))
 }
 
 /// The collection's id and the objects of a change.

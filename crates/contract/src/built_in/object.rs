@@ -32,7 +32,7 @@ fn put(call: Call<'_>) -> Result<Option<String>> {
     if let Some(metadata) = call.argument.get("metadata") {
         metadata.as_object().ok_or_else(|| refusal(INVALID_METADATA_FORMAT))?;
         data.push_str(",\"metadata\":");
-        data.push_str(&metadata.to_string());
+        metadata.write(&mut data);
     }
     data.push('}');
     // No get before: a put reads what was there.
@@ -115,14 +115,14 @@ fn faulty_version(version_id: &str, stored: &Json) -> Result<Json> {
     let mut version =
         vec![("version_id", version_id.into()), ("hash_value", hash_value.to_text().as_ref().into())];
     version.extend(stored.get("metadata").map(|metadata| ("metadata", metadata.clone())));
-    Ok(Json::Object(version.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
+    Ok(Json::Object(version.into_iter().collect()))
 }
 
 fn status(status: &str, details: &str, faulty: Vec<Json>, given: Option<Vec<Json>>) -> String {
     let mut result =
         object([("status", status.into()), ("details", details.into()), ("faulty_versions", faulty.into())]);
     if let (Json::Object(members), Some(given)) = (&mut result, given) {
-        members.insert("corresponding_given_versions".into(), given.into());
+        members.insert("corresponding_given_versions", given.into());
     }
-    result.to_string()
+    result.text()
 }

@@ -38,7 +38,7 @@ fn create_account(call: Call<'_>) -> Result<Option<String>> {
         };
     };
     for (id, customer) in ids.iter().zip(customers) {
-        call.ledger.put(None, &id.to_text(), &customer.to_string())?;
+        call.ledger.put(None, &id.to_text(), &customer.text())?;
     }
     Ok(None)
 }
@@ -115,10 +115,10 @@ impl Account {
 
     /// At its place among the members.
     fn set(&mut self, name: &str, balance: i32) {
-        self.0.insert(name.to_owned(), balance.into());
+        self.0.insert(name, balance.into());
     }
 
     fn close(self, ledger: &mut dyn Environment, id: &str) -> Result<()> {
-        ledger.put(None, id, &Json::Object(self.0).to_string())
+        ledger.put(None, id, &Json::Object(self.0).text())
     }
 }

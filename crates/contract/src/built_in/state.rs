@@ -53,7 +53,7 @@ fn read(call: Call<'_>, otherwise: &str) -> Result<Option<String>> {
 
 fn update_and_read(call: Call<'_>) -> Result<Option<String>> {
     set(call.ledger, &call.argument)?;
-    call.ledger.invoke(call.nested, &call.argument.to_string())
+    call.ledger.invoke(call.nested, &call.argument.text())
 }
 
 /// Appends the state unless it is the same already.

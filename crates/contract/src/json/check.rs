@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{MAX_BYTES, MAX_DEPTH, MAX_NUMBER_BYTES, Number};
+use super::{MAX_BYTES, MAX_DEPTH, MAX_NUMBER_BYTES, Number, plain};
 
 pub(super) fn is_canonical(text: &str) -> bool {
     if text.len() > MAX_BYTES {
@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
         self.at += 1;
         let start = self.at;
         loop {
-            self.at += self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+            self.at += plain::run(self.rest());
             if self.peek()? == b'"' {
                 let name = self.text.get(start..self.at)?;
                 self.at += 1;

@@ -1,6 +1,6 @@
 //! From text to values.
 
-use super::{Json, JsonError, MAX_BYTES, MAX_DEPTH, MAX_NUMBER_BYTES, Number, Object};
+use super::{Json, JsonError, MAX_BYTES, MAX_DEPTH, MAX_NUMBER_BYTES, Number, Object, plain};
 
 pub(super) fn parse(text: &str) -> Result<Json, JsonError> {
     let mut parser = Parser { text, at: 0 };
@@ -140,23 +140,27 @@ impl Parser<'_> {
     /// A string, from its opening quote.
     fn string(&mut self) -> Result<String, JsonError> {
         self.at += 1;
-        let mut value = String::new();
+        let mut value = self.run().to_owned();
         loop {
-            let run = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            let Some(run) = run else {
-                self.at = self.text.len();
-                return Err(self.error("a string does not end"));
-            };
-            value.push_str(self.text.get(self.at..self.at + run).unwrap_or_default());
-            self.at += run;
             if self.eat(b'"') {
                 return Ok(value);
             }
             if !self.eat(b'\\') {
-                return Err(self.error("a control character in a string is not escaped"));
+                return Err(self.error(match self.peek() {
+                    Some(_) => "a control character in a string is not escaped",
+                    None => "a string does not end",
+                }));
             }
             value.push(self.escape()?);
+            value.push_str(self.run());
         }
+    }
+
+    /// What needs no thought, up to a quote, a backslash or a control character.
+    fn run(&mut self) -> &str {
+        let start = self.at;
+        self.at += plain::run(self.rest());
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     fn escape(&mut self) -> Result<char, JsonError> {

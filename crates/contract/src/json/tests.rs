@@ -95,6 +95,28 @@ fn many_members_are_still_unique() {
 }
 
 #[test]
+fn objects_keep_their_order_however_large() {
+    for count in [3, 16, 17, 60] {
+        let names: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
+        let mut object: Object = names.iter().map(|name| (name.as_str(), Json::Null)).collect();
+        object.insert("m1", Json::Boolean(true));
+        assert_eq!(object.remove("m0"), Some(Json::Null));
+        assert_eq!((object.remove("m0"), object.len()), (None, count - 1));
+        object.insert("m0", Json::Null);
+        let order: Vec<&str> = object.iter().map(|(name, _)| name).collect();
+        assert_eq!(order.first().copied(), Some("m1"));
+        assert_eq!(order.last().copied(), Some("m0"));
+        assert_eq!(object.get(&format!("m{}", count - 1)), Some(&Json::Null));
+        assert_eq!(object.get("m1"), Some(&Json::Boolean(true)));
+        let reversed: Object =
+            object.iter().collect::<Vec<_>>().into_iter().rev().map(|(n, v)| (n, v.clone())).collect();
+        assert_eq!(object, reversed);
+        object.insert("m2", 1.into());
+        assert_ne!(object, reversed);
+    }
+}
+
+#[test]
 fn scalars_are_read_as_jackson_reads_them() {
     let int = |text: &str| Json::parse(text).unwrap().to_int();
     assert_eq!(int("4294967297"), 1);
@@ -154,6 +176,17 @@ proptest! {
     fn a_check_never_says_yes_to_another_text(text in "[\\[\\]{},:\"a0-9.eE\\- \\\\un]{0,12}") {
         let canonical = canonical(&text).map(Cow::into_owned);
         prop_assert_eq!(canonical, Json::parse(&text).map(|value| value.to_string()));
+    }
+
+    #[test]
+    fn a_plain_run_ends_where_it_should(text in "[\u{0}-\u{25}\"\\\\\u{80}\u{a2}\u{7ff}]{0,4}.{0,20}") {
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let bytes = text.as_bytes();
+        prop_assert_eq!(plain::run(bytes), bytes.iter().position(special).unwrap_or(bytes.len()));
+        for start in 0..bytes.len() {
+            let bytes = &bytes[start..];
+            prop_assert_eq!(plain::run(bytes), bytes.iter().position(special).unwrap_or(bytes.len()));
+        }
     }
 
     #[test]

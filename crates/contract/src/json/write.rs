@@ -1,38 +1,54 @@
 //! From values to canonical text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use super::Json;
+use super::{Json, plain};
 
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl Json {
+    /// The canonical text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Appends the canonical text.
+    pub fn write(&self, out: &mut String) {
         match self {
-            Self::Null => f.write_str("null"),
-            Self::Boolean(true) => f.write_str("true"),
-            Self::Boolean(false) => f.write_str("false"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::String(text) => escape(text, f),
+            Self::Null => out.push_str("null"),
+            Self::Boolean(true) => out.push_str("true"),
+            Self::Boolean(false) => out.push_str("false"),
+            // A `String` takes everything.
+            Self::Number(number) => drop(write!(out, "{number}")),
+            Self::String(text) => write_string(text, out),
             Self::Array(elements) => {
-                f.write_str("[")?;
+                out.push('[');
                 for (index, element) in elements.iter().enumerate() {
                     if index > 0 {
-                        f.write_str(",")?;
+                        out.push(',');
                     }
-                    element.fmt(f)?;
+                    element.write(out);
                 }
-                f.write_str("]")
+                out.push(']');
             }
             Self::Object(members) => {
-                f.write_str("{")?;
+                out.push('{');
                 for (index, (name, value)) in members.iter().enumerate() {
                     if index > 0 {
-                        f.write_str(",")?;
+                        out.push(',');
                     }
-                    escape(name, f)?;
-                    f.write_str(":")?;
-                    value.fmt(f)?;
+                    write_string(name, out);
+                    out.push(':');
+                    value.write(out);
                 }
-                f.write_str("}")
+                out.push('}');
             }
         }
     }
@@ -40,29 +56,24 @@ impl fmt::Display for Json {
 
 /// Appends a string in its quotes.
 pub fn write_string(text: &str, out: &mut String) {
-    // A `String` takes everything.
-    let _ = escape(text, out);
-}
-
-fn escape(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
-    out.write_str("\"")?;
+    out.reserve(text.len() + 2);
+    out.push('"');
     let mut rest = text;
-    while let Some(run) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
-        let (plain, special) = rest.split_at(run);
-        out.write_str(plain)?;
-        let (special, after) = special.split_at(1);
+    loop {
+        let (plain, special) = rest.split_at(plain::run(rest.as_bytes()));
+        out.push_str(plain);
+        let Some((special, after)) = special.split_at_checked(1) else { break };
         match special.bytes().next().unwrap_or_default() {
-            b'"' => out.write_str("\\\"")?,
-            b'\\' => out.write_str("\\\\")?,
-            0x8 => out.write_str("\\b")?,
-            b'\t' => out.write_str("\\t")?,
-            b'\n' => out.write_str("\\n")?,
-            0xc => out.write_str("\\f")?,
-            b'\r' => out.write_str("\\r")?,
-            control => write!(out, "\\u{control:04X}")?,
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            0x8 => out.push_str("\\b"),
+            b'\t' => out.push_str("\\t"),
+            b'\n' => out.push_str("\\n"),
+            0xc => out.push_str("\\f"),
+            b'\r' => out.push_str("\\r"),
+            control => drop(write!(out, "\\u{control:04X}")),
         }
         rest = after;
     }
-    out.write_str(rest)?;
-    out.write_str("\"")
+    out.push('"');
 }

@@ -7,8 +7,14 @@ use crate::json::Json;
 
 pub(super) fn get_asset_id(call: Call<'_>) -> Result<Option<String>> {
     let prefix = required(&call.argument, "prefix")?.to_text();
-    let values =
-        required(&call.argument, "values")?.as_array().ok_or_else(|| broken("the values are no array"))?;
+    let values = call.argument.get("values");
+    if values.is_some_and(|values| values.as_array().is_none()) {
+        return Err(broken("the values are no array"));
+    }
+    if ![TABLE, RECORD, INDEX].contains(&prefix.as_ref()) {
+        return Err(refusal(ILLEGAL_ARGUMENT));
+    }
+    let values = values.and_then(Json::as_array).unwrap_or_default();
     let id = match (prefix.as_ref(), values) {
         (TABLE, [table, ..]) => format!("{TABLE}{}", table.to_text()),
         (INDEX, [table, column, Json::Null, ..]) => {
@@ -17,10 +23,9 @@ pub(super) fn get_asset_id(call: Call<'_>) -> Result<Option<String>> {
         (RECORD | INDEX, [table, column, value, ..]) => {
             format!("{prefix}{}_{}_{}", table.to_text(), column.to_text(), value_text(value))
         }
-        (TABLE | RECORD | INDEX, _) => return Err(broken("there are too few values")),
-        _ => return Err(refusal(ILLEGAL_ARGUMENT)),
+        _ => return Err(broken("there are too few values")),
     };
-    Ok(Some(Json::String(id).to_string()))
+    Ok(Some(Json::String(id).text()))
 }
 
 /// `1`, `1.0` and `1e0` are the same key.

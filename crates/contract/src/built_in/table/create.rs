@@ -36,10 +36,12 @@ pub(super) fn create(mut call: Call<'_>) -> Result<Option<String>> {
     if call.ledger.get(None, &id)?.is_some() {
         return Err(refusal(TABLE_ALREADY_EXISTS));
     }
-    if let Json::Object(members) = &mut call.argument.0 {
-        members.entry("indexes".into()).or_insert_with(|| Vec::new().into());
+    if let Json::Object(members) = &mut call.argument.0
+        && members.get("indexes").is_none()
+    {
+        members.insert("indexes", Vec::new().into());
     }
-    let metadata = call.argument.to_string();
+    let metadata = call.argument.text();
     call.ledger.put(None, METADATA_TABLES, &metadata)?;
     call.ledger.put(None, &id, &metadata)?;
     Ok(None)

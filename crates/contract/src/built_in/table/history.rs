@@ -45,7 +45,7 @@ pub(super) fn get_history(call: Call<'_>) -> Result<Option<String>> {
     for asset in ledger.scan(&filter)? {
         history.push(object([("age", asset.age.into()), ("values", data(&asset)?)]));
     }
-    Ok(Some(Json::Array(history).to_string()))
+    Ok(Some(Json::Array(history).text()))
 }
 
 /// The one condition, of a column of the table, that must be there.

@@ -27,7 +27,9 @@ pub(super) fn scan(call: Call<'_>) -> Result<Option<String>> {
 
     let conditions: Vec<Condition> = match required(&argument, "conditions")? {
         Json::Array(conditions) => conditions.iter().map(Condition::of).collect::<Result<_>>()?,
-        Json::Object(conditions) => conditions.values().map(Condition::of).collect::<Result<_>>()?,
+        Json::Object(conditions) => {
+            conditions.iter().map(|(_, condition)| Condition::of(condition)).collect::<Result<_>>()?
+        }
         _ => Vec::new(),
     };
     let option = |name| argument.get("options").and_then(|options| options.get(name));
@@ -51,7 +53,7 @@ pub(super) fn scan(call: Call<'_>) -> Result<Option<String>> {
             });
         }
     }
-    Ok(Some(Json::Array(records).to_string()))
+    Ok(Some(Json::Array(records).text()))
 }
 
 fn primary_key_condition<'a>(
@@ -133,7 +135,7 @@ fn record(asset: &Asset, with_age: bool) -> Result<Json> {
     let mut record = data(asset)?;
     if with_age {
         match &mut record {
-            Json::Object(columns) => columns.insert(AGE_COLUMN.into(), asset.age.into()),
+            Json::Object(columns) => columns.insert(AGE_COLUMN, asset.age.into()),
             _ => return Err(broken("a record is no object")),
         };
     }

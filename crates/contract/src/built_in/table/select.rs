@@ -35,7 +35,7 @@ pub(super) fn select(call: Call<'_>) -> Result<Option<String>> {
     if !query.projections.is_empty() {
         records = records.iter().map(|record| projected(record, &query.projections)).collect();
     }
-    Ok(Some(Json::Array(records).to_string()))
+    Ok(Some(Json::Array(records).text()))
 }
 
 /// What a record of the right table must fulfil to belong to one on the left; `None` if none can.
@@ -55,15 +55,15 @@ fn join_condition(ledger: &mut dyn Environment, join: &query::Join<'_>, left: &J
 }
 
 fn merged(left: &Json, right: &Json) -> Json {
-    let members = [left, right].into_iter().filter_map(Json::as_object).flatten();
-    Json::Object(members.map(|(column, value)| (column.clone(), value.clone())).collect())
+    let members = [left, right].into_iter().filter_map(Json::as_object).flat_map(Object::iter);
+    Json::Object(members.map(|(column, value)| (column, value.clone())).collect())
 }
 
 fn projected(record: &Json, projections: &[&str]) -> Json {
     let mut members = Object::new();
     for projection in projections {
         if let Some(value) = record.get(projection) {
-            members.insert((*projection).to_owned(), value.clone());
+            members.insert(*projection, value.clone());
         }
     }
     Json::Object(members)

@@ -49,11 +49,11 @@ pub(super) fn update(call: Call<'_>) -> Result<Option<String>> {
 }
 
 fn check_values(values: &Object, columns: &Columns) -> Result<()> {
-    for (column, value) in values {
+    for (column, value) in values.iter() {
         if !is_name(column) {
             return Err(refusal(format!("{INVALID_OBJECT_NAME}{column}")));
         }
-        if *column == columns.key {
+        if column == columns.key {
             return Err(refusal(CANNOT_UPDATE_KEY));
         }
         let right = |kind: &str| value.is_null() || kind.eq_ignore_ascii_case(value.kind());
@@ -77,14 +77,14 @@ struct Change<'a> {
 impl Change<'_> {
     fn record(&mut self, record: &Json, values: &Object) -> Result<()> {
         let mut changed = record.as_object().ok_or_else(|| broken("a record is no object"))?.clone();
-        changed.extend(values.iter().map(|(column, value)| (column.clone(), value.clone())));
+        values.iter().for_each(|(column, value)| changed.insert(column, value.clone()));
         if Some(&changed) == record.as_object() {
             return Ok(());
         }
         let key = required(record, &self.key.to_text())?;
         let id = asset_id(self.ledger, self.nested, RECORD, [self.table, &self.key, key])?;
-        changed.shift_remove(AGE_COLUMN);
-        self.ledger.put(None, &id, &Json::Object(changed).to_string())
+        changed.remove(AGE_COLUMN);
+        self.ledger.put(None, &id, &Json::Object(changed).text())
     }
 
     /// Notes that a record leaves one value of an index for another, if it does.
@@ -108,7 +108,7 @@ impl Change<'_> {
 
     fn put_entries(self) -> Result<()> {
         for (index_id, entries) in self.moves {
-            self.ledger.put(None, &index_id, &Json::Array(entries).to_string())?;
+            self.ledger.put(None, &index_id, &Json::Array(entries).text())?;
         }
         Ok(())
     }

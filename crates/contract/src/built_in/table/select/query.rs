@@ -83,7 +83,7 @@ impl<'a> Query<'a> {
             join.into_iter().chain(of_table.map(|(_, condition)| condition.clone())).collect();
         let mut arguments = object([("table", table.name.into()), ("conditions", conditions.into())]);
         if let (Json::Object(members), false) = (&mut arguments, self.joins.is_empty()) {
-            members.insert("options".into(), object([("table_reference", table.reference.into())]));
+            members.insert("options", object([("table_reference", table.reference.into())]));
         }
         arguments
     }
