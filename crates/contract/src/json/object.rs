@@ -72,6 +72,11 @@ impl Object {
         self.members.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The names, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.members.iter().map(|(name, _)| name)
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(name).copied(),

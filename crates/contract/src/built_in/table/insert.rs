@@ -19,7 +19,7 @@ pub(super) fn insert(call: Call<'_>) -> Result<Option<String>> {
     let (name, table) = name.and_then(|name| Some((name.as_str()?, name))).ok_or_else(invalid)?;
     let values = argument.get("values").and_then(Json::as_object).ok_or_else(invalid)?;
     if let Some(wrong) =
-        [name].into_iter().chain(values.iter().map(|(column, _)| column)).find(|name| !is_name(name))
+        [name].into_iter().chain(values.keys().map(String::as_str)).find(|name| !is_name(name))
     {
         return Err(refusal(format!("{INVALID_OBJECT_NAME}{wrong}")));
     }
