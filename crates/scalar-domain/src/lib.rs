@@ -10,7 +10,9 @@
 //! - A contract reaches nothing but its [`execution::AssetReader`].
 
 pub mod asset;
+pub mod blocking;
 pub mod contracts;
+pub mod edge;
 pub mod errors;
 pub mod execution;
 pub mod identities;
