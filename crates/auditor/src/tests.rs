@@ -3,3 +3,4 @@
 mod faults;
 mod honest;
 mod recovering;
+mod schedule;
