@@ -46,7 +46,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod validation;
-mod workers;
 
 pub use service::Auditor;
 pub use settings::{AuditorSettings, GRACE, PurgeSettings};

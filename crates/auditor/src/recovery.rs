@@ -69,13 +69,13 @@ impl Auditor {
     /// # Errors
     /// `conflict` if one of them is not; 305 if the Ledger's proofs do not fit; 503001 if it does not answer.
     pub(crate) async fn make_way(&self, holders: &[String], conflict: Error) -> Result<()> {
+        // Every one of them, so that each is seen now and all become stale at the same time.
+        let mut cleared = true;
         for nonce in holders {
-            match self.recover(nonce).await? {
-                Recovery::Released | Recovery::Ended => {}
-                Recovery::TooEarly | Recovery::Undecided => return Err(conflict),
-            }
+            let recovery = self.recover(nonce).await?;
+            cleared &= matches!(recovery, Recovery::Released | Recovery::Ended);
         }
-        Ok(())
+        if cleared { Ok(()) } else { Err(conflict) }
     }
 
     /// Ends an order that is stale, as the Ledger says.
@@ -126,16 +126,22 @@ impl Auditor {
         if seen.version.is_none() {
             return Err(failure::asset_not_found());
         }
-        let mut answer = AssetLockRecoveryResult::NotNeeded;
+        let mut answers = [false; 3];
+        let [released, early, undecided] = &mut answers;
         for nonce in seen.lock.holders.nonces() {
             match self.recover(nonce).await.inspect_err(|error| self.suspect(nonce, error))? {
-                Recovery::Released => answer = AssetLockRecoveryResult::Succeeded,
+                Recovery::Released => *released = true,
                 Recovery::Ended => {}
-                Recovery::TooEarly => return Ok(AssetLockRecoveryResult::NotRecoverable),
-                Recovery::Undecided => return Ok(AssetLockRecoveryResult::Failed),
+                Recovery::TooEarly => *early = true,
+                Recovery::Undecided => *undecided = true,
             }
         }
-        Ok(answer)
+        Ok(match answers {
+            [_, _, true] => AssetLockRecoveryResult::Failed,
+            [_, true, _] => AssetLockRecoveryResult::NotRecoverable,
+            [true, ..] => AssetLockRecoveryResult::Succeeded,
+            _ => AssetLockRecoveryResult::NotNeeded,
+        })
     }
 
     async fn decide(&self, proof: &RequestProof) -> Result<Recovery> {

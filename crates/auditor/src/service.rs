@@ -7,6 +7,7 @@ use trustkeep_chassis::clock::SharedClock;
 use trustkeep_chassis::shutdown::Shutdown;
 use trustkeep_contract::Engines;
 use trustkeep_crypto::{Random, random};
+use trustkeep_scalar_domain::blocking::Blocking;
 use trustkeep_scalar_domain::contracts::Contracts;
 use trustkeep_scalar_domain::identities::Identities;
 use trustkeep_scalar_domain::namespaces::Namespaces;
@@ -22,8 +23,10 @@ use crate::purge::Purger;
 use crate::recovery::UnderWay;
 use crate::request::Request;
 use crate::settings::AuditorSettings;
-use crate::workers::Workers;
 use crate::{metrics, tables};
+
+/// How many contracts are executed at a time; more wait. Each waits for the store most of its time.
+const EXECUTIONS_MAX: usize = 256;
 
 /// One Auditor. Several processes may be the same Auditor on one store.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub struct Auditor {
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) identities: Arc<Identities>,
     pub(crate) contracts: Arc<Contracts>,
-    pub(crate) workers: Workers,
+    pub(crate) blocking: Blocking,
     pub(crate) keys: Keys,
     pub(crate) ledger: Ledger,
     pub(crate) orders: Orders,
@@ -89,7 +92,7 @@ impl Auditor {
             namespaces,
             identities,
             contracts,
-            workers: Workers::new(),
+            blocking: Blocking::new(EXECUTIONS_MAX),
             keys: settings.keys()?,
             ledger,
             orders: Orders::default(),

@@ -38,12 +38,12 @@ impl Auditor {
             let mut reader = Reader::standing(&books, runtime);
             let outcome = run(&request, &*contracts, &mut reader);
             let (seen, writer) = reader.into_seen();
-            match outcome.and_then(|outcome| Case::of(request, outcome)) {
+            Ok(match outcome.and_then(|outcome| Case::of(request, outcome)) {
                 Ok(case) => Ok(Simulated { case, seen }),
                 Err(error) => Err(Box::new(Stopped { error, writer })),
-            }
+            })
         };
-        match self.workers.run(run).await {
+        match self.blocking.run(run).await {
             Ok(simulated) => simulated,
             Err(error) => Err(Box::new(Stopped { error, writer: None })),
         }
@@ -66,7 +66,7 @@ impl Auditor {
                 None => Ok(case),
             }
         };
-        self.workers.run(run).await?
+        self.blocking.run(run).await
     }
 }
 

@@ -132,13 +132,13 @@ impl Auditor {
     async fn checked(&self, theirs: Vec<AssetProof>) -> Result<Vec<AssetProof>> {
         let (verifier, count) = (self.keys.ledger(&self.identities).await?, theirs.len());
         let check = move || keys::check(&theirs, &*verifier).map(|()| theirs);
-        if count <= PROOFS_AT_ONCE { check() } else { self.workers.run(check).await? }
+        if count <= PROOFS_AT_ONCE { check() } else { self.blocking.run(check).await }
     }
 
     async fn signed(&self, mut ours: Vec<AssetProof>) -> Result<Vec<AssetProof>> {
         let (keys, count) = (self.keys.clone(), ours.len());
         let sign = move || keys.sign(&mut ours).map(|()| ours);
-        if count <= PROOFS_AT_ONCE { sign() } else { self.workers.run(sign).await? }
+        if count <= PROOFS_AT_ONCE { sign() } else { self.blocking.run(sign).await }
     }
 }
 

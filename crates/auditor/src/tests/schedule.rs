@@ -187,15 +187,16 @@ impl Schedule {
             if self.spoilt.contains(&id) {
                 continue;
             }
-            let looked = match self.world.run("get", &format!("end-{id}"), &format!(r#"{{"id":"{id}"}}"#)).await {
-                Ok(looked) => looked,
-                // Held together with one that was lied about.
-                Err(error) if !self.spoilt.is_empty() => {
-                    assert!((300..=305).contains(&error.code.number()), "{error}");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let looked =
+                match self.world.run("get", &format!("end-{id}"), &format!(r#"{{"id":"{id}"}}"#)).await {
+                    Ok(looked) => looked,
+                    // Held together with one that was lied about.
+                    Err(error) if !self.spoilt.is_empty() => {
+                        assert!((300..=305).contains(&error.code.number()), "{error}");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
             match self.model.get(&id) {
                 Some(value) => assert_eq!(looked.contract_result, format!(r#"{{"v":{value}}}"#), "{id}"),
                 None => assert_eq!(looked.contract_result, "", "{id}"),
@@ -272,7 +273,8 @@ async fn proofs_of_one_request_are_none_of_another() -> Result<()> {
     let first = world.order(&world.request("put", "n2", r#"{"id":"a","v":2}"#)).await?;
     let second = world.order(&world.request("put", "n3", r#"{"id":"b","v":2}"#)).await?;
     let (firsts, seconds) = (world.execute(&first)?, world.execute(&second)?);
-    let named: Vec<_> = seconds.iter().map(|proof| AssetProof { asset_id: "a".into(), ..proof.clone() }).collect();
+    let named: Vec<_> =
+        seconds.iter().map(|proof| AssetProof { asset_id: "a".into(), ..proof.clone() }).collect();
     let named = named.into_iter().map(signed).collect();
     for (request, proofs) in [(&first, seconds), (&second, firsts), (&first, named)] {
         let error = world.validate(request, proofs).await.unwrap_err();
