@@ -171,6 +171,8 @@ class Deployment:
             properties[f"{prefix}auditor.host"] = "127.0.0.1"
             properties[f"{prefix}auditor.port"] = self.auditor.port
             properties[f"{prefix}auditor.privileged_port"] = self.auditor.privileged_port
+            # What it is called by default now, and was not by clients before 3.10.
+            properties[f"{prefix}auditor.linearizable_validation.contract_id"] = "validate-ledger-v1_1_0"
         if namespace:
             properties[f"{prefix}context.namespace"] = namespace
         return {key: str(value) for key, value in properties.items()}

@@ -4,6 +4,7 @@ import glob
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import zipfile
 
@@ -14,6 +15,7 @@ from clients import PROTO, Driver
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 CONTRACTS = ["StateUpdater", "StateReader"]
+VALIDATE_LEDGER = "com.scalar.dl.client.validation.contract.v1_1_0.ValidateLedger"
 SCALARDL = "com.scalar.dl.client.tool.ScalarDlCommandLine"
 HASHSTORE = "com.scalar.dl.hashstore.client.tool.HashStoreCommandLine"
 TABLESTORE = "com.scalar.dl.tablestore.client.tool.TableStoreCommandLine"
@@ -75,6 +77,21 @@ def given():
     if not path:
         pytest.skip("Scalar DL's HashStore and TableStore clients: TRUSTKEEP_TEST_SCALARDL_CLASSPATH is not set")
     return path
+
+
+def validate_ledger_class():
+    """The byte code of the contract that validates where there is an auditor, as the client 3.14 registers it."""
+    with zipfile.ZipFile(*glob.glob(f"{_installed('3.14')}/scalardl-java-client-sdk-*.jar")) as jar:
+        return jar.read(VALIDATE_LEDGER.replace(".", "/") + ".class")
+
+
+def empty_class(binary_name):
+    """A class file with nothing in it but its name: our servers know the original's contracts by that."""
+    text = lambda words: struct.pack(">BH", 1, len(words)) + words.encode()
+    of_text = lambda index: struct.pack(">BH", 7, index)
+    constants = text(binary_name.replace(".", "/")) + of_text(1) + text("java/lang/Object") + of_text(3)
+    public, members = 0x21, bytes(8)
+    return struct.pack(">IHHH", 0xCAFEBABE, 0, 52, 5) + constants + struct.pack(">HHH", public, 2, 4) + members
 
 
 def _installed(version):

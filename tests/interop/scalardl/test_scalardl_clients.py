@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import java_sdk
 import protocol
 
 UPDATER, READER = "com.org1.contract.StateUpdater", "com.org1.contract.StateReader"
@@ -77,7 +78,7 @@ def test_list(alice):
     assert alice.list_contracts("another") == {}
 
 
-def test_validate(deployment, alice, make_client, state_contracts):
+def test_validate(deployment, alice, make_client):
     asset = f"asset-of-{alice.identity.name}"
     for state in range(3):
         done = alice.execute("StateUpdater", {"asset_id": asset, "state": state})
@@ -86,8 +87,7 @@ def test_validate(deployment, alice, make_client, state_contracts):
             # The ledger refuses to vouch for itself where an auditor is to vouch for it.
             code, message = refused(alice.validate, asset)
             assert (code, message[:17]) == (407, "DL-LEDGER-407002:")
-        binary_name = "com.scalar.dl.client.validation.contract.v1_1_0.ValidateLedger"
-        alice.register_contract("validate-ledger-v1_1_0", binary_name, state_contracts["StateReader"] + b"validate")
+        alice.register_contract("validate-ledger-v1_1_0", java_sdk.VALIDATE_LEDGER, java_sdk.validate_ledger_class())
         if make_client.kind in ("bare-v1", "bare-v2", "bare-v3"):
             states = json.loads(alice.execute("validate-ledger-v1_1_0", {"asset_id": asset, "start_age": 0, "end_age": 1}).result)
             assert states == {asset: [{"age": 0, "data": {"state": 0}}, {"age": 1, "data": {"state": 1}}]}
@@ -104,7 +104,8 @@ def test_what_is_refused(deployment, alice, make_client, new_identity, state_con
     assert refused(alice.register_identity)[0] == (413 if deployment.authentication == "hmac" else 405)
     code, message = refused(alice.register_contract, "StateUpdater", UPDATER, state_contracts["StateUpdater"])
     assert (code, message) == (406, "DL-COMMON-406001: The specified contract is already registered.")
-    code, message = refused(alice.register_contract, "Unknown", "com.example.NobodyKnowsThis", state_contracts["StateUpdater"])
+    unknown = "com.example.NobodyKnowsThis"
+    code, message = refused(alice.register_contract, "Unknown", unknown, java_sdk.empty_class(unknown))
     assert (code, message[:17]) == (402, "DL-COMMON-402001:")
     code, message = refused(alice.execute, "NotRegistered", {"asset_id": "x"})
     assert (code, message) == (404, "DL-COMMON-404001: The specified contract is not found.")

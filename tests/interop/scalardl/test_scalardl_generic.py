@@ -9,6 +9,7 @@ import pathlib
 
 import pytest
 
+import java_sdk
 import protocol
 
 CONTRACTS = {
@@ -19,12 +20,12 @@ CONTRACTS = {
 
 
 def byte_code(binary_name):
-    """The class as somebody gives it; else bytes that stand for it, since our servers know these contracts by their names."""
+    """The class as somebody gives it, else one that has only its name."""
     path = binary_name.replace(".", "/") + ".class"
     for folder in os.environ.get("TRUSTKEEP_TEST_SCALARDL_CLASSPATH", "").split(":"):
         if folder and pathlib.Path(folder, path).is_file():
             return pathlib.Path(folder, path).read_bytes()
-    return b"\xca\xfe\xba\xbe" + binary_name.encode()
+    return java_sdk.empty_class(binary_name)
 
 
 class Contracts:
