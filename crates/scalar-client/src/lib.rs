@@ -26,12 +26,16 @@ mod config;
 mod connection;
 mod error;
 mod execution;
+mod hash_store;
 mod registration;
+pub mod table_store;
 mod validation;
 
 pub use client::Client;
 pub use config::{ClientConfig, Identity, Target};
 pub use connection::{AuditorConnection, LedgerConnection};
 pub use execution::{Call, Execution, verify_proof};
+pub use hash_store::HashStore;
 pub use registration::class_stub;
+pub use table_store::TableStore;
 pub use validation::{Ages, Validation};

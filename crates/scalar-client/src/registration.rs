@@ -11,6 +11,17 @@ use crate::client::{Client, done, unless};
 use crate::config::Identity;
 use crate::error::invalid;
 
+/// A generic contract or function by its id; the servers know it by the class of that name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BuiltIn(pub(crate) &'static str);
+
+impl BuiltIn {
+    /// The class's binary name.
+    pub(crate) fn class(self) -> String {
+        format!("com.scalar.dl.genericcontracts.{}", self.0)
+    }
+}
+
 /// The class of the contract that validates by execution.
 const VALIDATION_CLASS: &str = "com.scalar.dl.client.validation.contract.v1_1_0.ValidateLedger";
 
@@ -152,6 +163,14 @@ impl Client {
             Err(error) if error.code == StatusCode::ContractAlreadyRegistered => Ok(()),
             registered => registered,
         }
+    }
+
+    /// Registers generic contracts under the ids that the original's clients use.
+    pub(crate) async fn register_generic(&self, contracts: &[BuiltIn]) -> Result<()> {
+        for contract in contracts {
+            self.register_built_in(contract.0, &contract.class()).await?;
+        }
+        Ok(())
     }
 
     /// Registers a function at the Ledger: through the privileged port, or signed where this client works in a

@@ -1,5 +1,6 @@
 //! Validating assets: by the Ledger itself, or with an Auditor by executing a contract that reads them on both sides.
 
+use trustkeep_contract::json::{Json, Object};
 use trustkeep_scalar_rpc::messages::{AssetProof, LedgerValidationRequest};
 use trustkeep_scalar_rpc::{Result, StatusCode};
 
@@ -90,14 +91,14 @@ impl Client {
         asset_id: &str,
         ages: Ages,
     ) -> Result<Validation> {
-        let mut argument = serde_json::Map::new();
-        argument.insert("asset_id".into(), asset_id.into());
-        argument.insert("start_age".into(), ages.first.into());
-        argument.insert("end_age".into(), ages.last.into());
+        let mut argument = Object::new();
+        argument.insert("asset_id".to_owned(), asset_id.into());
+        argument.insert("start_age".to_owned(), ages.first.into());
+        argument.insert("end_age".to_owned(), ages.last.into());
         if let Some(namespace) = namespace {
-            argument.insert("namespace".into(), namespace.into());
+            argument.insert("namespace".to_owned(), namespace.into());
         }
-        let argument = serde_json::Value::Object(argument).to_string();
+        let argument = Json::Object(argument).to_string();
         let contract = &self.config().validation_contract_id;
         let execution = self.execute_contract(contract, &argument).await?;
         let nothing = execution.ledger_proofs.is_empty();
