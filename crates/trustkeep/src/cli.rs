@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{argv, completion, dev, ledger_server, schema, store_command, usage, vault, version};
+use crate::{
+    argv, completion, dev, ledger_client, ledger_server, schema, store_command, usage, vault, version,
+};
 
 /// Secrets, records and identities of an organisation, in one program.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ enum Command {
     Vault(Box<vault::Args>),
     /// Run a Ledger: records that even their administrator cannot rewrite unnoticed
     Ledger(ledger_server::Args),
+    /// Use a ledger: register, execute, validate (the commands of `scalardl` and its relatives)
+    LedgerClient(Box<ledger_client::Args>),
     /// Create the tables a configuration needs in its store
     Schema(schema::Args),
     /// Export, import or repair an embedded store
@@ -58,6 +62,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     match Path::new(&called).file_stem().and_then(|name| name.to_str()) {
         Some("vault") => run_vault(Vault::command(), rest),
+        Some(name) if ledger_client::NAMES.contains(&name) => run_ledger_client(name, rest),
         _ => match rest.split_first() {
             Some((first, rest)) if first == "vault" => {
                 run_vault(Vault::command().bin_name("trustkeep vault"), rest.to_vec())
@@ -85,6 +90,7 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
             Command::Dev(args) => block_on(dev::run(args)),
             Command::Vault(args) => block_on(vault::run(*args)),
             Command::Ledger(args) => block_on(ledger_server::run(args)),
+            Command::LedgerClient(args) => block_on(ledger_client::run(*args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),
             Command::Completion(args) => report(completion::run(&args)),
@@ -112,6 +118,14 @@ fn run_vault(mut command: clap::Command, rest: Vec<OsString>) -> ExitCode {
             None => refuse(&error, 1),
         },
         Ok(Vault { args }) => block_on(vault::run(args)),
+    }
+}
+
+fn run_ledger_client(name: &str, rest: Vec<OsString>) -> ExitCode {
+    match ledger_client::called(name, rest) {
+        Some(Ok(args)) => block_on(ledger_client::run(args)),
+        Some(Err(error)) => refuse(&error, 2),
+        None => ExitCode::from(2),
     }
 }
 
@@ -149,6 +163,9 @@ mod tests {
     fn the_command_trees_are_consistent() {
         Cli::command().debug_assert();
         Vault::command().debug_assert();
+        for name in ledger_client::NAMES {
+            ledger_client::command(name).into_iter().for_each(clap::Command::debug_assert);
+        }
     }
 
     #[test]
@@ -163,5 +180,9 @@ mod tests {
             command.get_subcommands().filter(|sub| sub.get_name() != "help").for_each(|sub| walk(sub, &name));
         }
         walk(&Cli::command(), "");
+        ledger_client::NAMES
+            .iter()
+            .filter_map(|name| ledger_client::command(name))
+            .for_each(|tool| walk(&tool, ""));
     }
 }

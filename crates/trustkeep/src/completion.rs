@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::cli;
+use crate::{cli, ledger_client};
 
 /// Which shell, and under which name the program is called.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// The shell to write for
     #[arg(value_enum)]
     shell: Shell,
-    /// The name the program is called by; under `vault` the script completes the vault commands
+    /// The name the program is called by; under `vault`, `scalardl` and its relatives the script completes their commands
     #[arg(long, default_value = "trustkeep", value_name = "NAME")]
     name: String,
 }
@@ -28,7 +28,10 @@ enum Shell {
 
 /// Prints the script on standard output.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut command = if args.name == "vault" { cli::vault_command() } else { cli::command() };
+    let mut command = match args.name.as_str() {
+        "vault" => cli::vault_command(),
+        name => ledger_client::command(name).unwrap_or_else(cli::command),
+    };
     let shell = match args.shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,

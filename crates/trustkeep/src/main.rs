@@ -11,6 +11,7 @@ mod cli;
 mod completion;
 mod dev;
 mod host;
+mod ledger_client;
 mod ledger_server;
 mod notify;
 mod schema;
