@@ -8,12 +8,13 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use trustkeep_contract::{
-    Asset, AssetFilter, ClientIdentityKey, Contract, Environment, Error as ContractError,
+    Asset, AssetFilter, ClientIdentityKey, Contract, Environment, Error as ContractError, json,
 };
 use trustkeep_scalar_rpc::signing::DEFAULT_NAMESPACE;
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 
 use crate::asset::{self, AssetKey, AssetRow, Origin, Reads};
+use crate::{errors, requests};
 
 /// How deep contracts may call each other.
 pub const NESTING_MAX: usize = 16;
@@ -21,6 +22,15 @@ pub const NESTING_MAX: usize = 16;
 pub const READS_MAX: usize = 10_000;
 /// How many assets one execution may write.
 pub const WRITES_MAX: usize = 1_000;
+
+/// How many states one scan may give, of all that it looks at; each may hold [`OUTPUT_BYTES_MAX`].
+pub const SCAN_ROWS_MAX: usize = 10_000;
+/// Bytes of one state of an asset, as canonical JSON: with its argument it fits a row of the store.
+pub const OUTPUT_BYTES_MAX: usize = 512 << 10;
+/// Bytes of a contract's result: a client takes messages of 4 MiB, proofs and all.
+pub const RESULT_BYTES_MAX: usize = 2 << 20;
+/// Bytes of what a contract leaves for functions.
+pub const CONTEXT_BYTES_MAX: usize = 512 << 10;
 
 /// Committed states of assets, as one domain knows them.
 pub trait AssetReader {
@@ -30,7 +40,8 @@ pub trait AssetReader {
     /// 417 for a namespace that is not there; 305, 500 and so on as the store has it.
     fn latest(&mut self, key: &AssetKey) -> Result<Option<AssetRow>>;
 
-    /// The states that `filter` asks for, in its order; `key` is its asset, spelt out.
+    /// The states that `filter` asks for, in its order; `key` is its asset, spelt out. A reader need not go on after
+    /// [`SCAN_ROWS_MAX`] states and one more: the execution ends then.
     ///
     /// # Errors
     /// As above.
@@ -138,7 +149,35 @@ pub fn execute(
         ContractError::Runtime(text) => Error::runtime(text),
         ContractError::Interrupted => Error::runtime("the contract ended its own execution"),
     })?;
-    Ok(Outcome { result, context: session.context, read: session.read, written: session.written })
+    let (context, read, written) = (session.context, session.read, session.written);
+    check_length("result", result.as_deref(), RESULT_BYTES_MAX)?;
+    check_length("context", context.as_deref(), CONTEXT_BYTES_MAX)?;
+    Ok(Outcome { result, context, read, written })
+}
+
+/// A state as it is kept: the same text in both domains.
+fn output(data: &str) -> Result<String> {
+    let canonical = json::canonical(data).map_err(|error| {
+        let text = format!("Deserializing the specified json string failed. Details: {error}");
+        Error::numbered(StatusCode::RuntimeError, "COMMON", 2, text)
+    })?;
+    check_length("state of an asset", Some(&canonical), OUTPUT_BYTES_MAX)?;
+    Ok(canonical.into_owned())
+}
+
+fn check_length(what: &str, text: Option<&str>, bytes_max: usize) -> Result<()> {
+    match text.map_or(0, str::len) {
+        bytes if bytes > bytes_max => Err(Error::runtime(format!(
+            "The contract's {what} is too long: {bytes} bytes, at most {bytes_max}."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn scan_too_long() -> Error {
+    Error::runtime(format!(
+        "One scan gives at most {SCAN_ROWS_MAX} states of an asset: set a limit or ages that are nearer to each other."
+    ))
 }
 
 struct Session<'a> {
@@ -157,16 +196,9 @@ impl Session<'_> {
         let namespace = namespace.unwrap_or(self.call.context_namespace);
         // A client of a context namespace may touch that one only (`NamespaceRestrictedAssetLedger`).
         if self.call.context_namespace != DEFAULT_NAMESPACE && namespace != self.call.context_namespace {
-            return Err(Error::numbered(
-                StatusCode::InvalidRequest,
-                "COMMON",
-                1,
-                format!("Access to the namespace is not allowed. Namespace: {namespace}"),
-            ));
+            return Err(errors::namespace_not_allowed(namespace, self.call.context_namespace));
         }
-        if id.is_empty() {
-            return Err(Error::runtime("the asset's id is empty"));
-        }
+        requests::check_asset_id(id)?;
         Ok(AssetKey { namespace: namespace.to_owned(), id: id.to_owned() })
     }
 
@@ -204,14 +236,18 @@ impl Session<'_> {
         if self.written.len() >= WRITES_MAX && !self.written.contains_key(&key) {
             return Err(Error::runtime(format!("one execution writes at most {WRITES_MAX} assets")));
         }
-        self.written.insert(key, data.to_owned());
+        self.written.insert(key, output(data)?);
         Ok(())
     }
 
     fn scanned(&mut self, filter: &AssetFilter) -> Result<Vec<Asset>> {
         let key = self.key(filter.namespace.as_deref(), &filter.id)?;
         self.look(&key)?;
-        self.reader.scan(&key, filter)?.iter().map(|row| row.seen(&key)).collect()
+        let rows = self.reader.scan(&key, filter)?;
+        if rows.len() > SCAN_ROWS_MAX {
+            return Err(scan_too_long());
+        }
+        rows.iter().map(|row| row.seen(&key)).collect()
     }
 
     fn kept<T>(&mut self, result: Result<T>) -> trustkeep_contract::Result<T> {
@@ -262,7 +298,13 @@ impl Environment for Session<'_> {
         self.call.client.clone()
     }
 
+    /// Of the contract that the client itself invoked: each has a context of its own, and functions see that one's.
     fn set_context(&mut self, context: &str) {
-        self.context = Some(context.to_owned());
+        if self.is_root() {
+            self.context = Some(context.to_owned());
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
