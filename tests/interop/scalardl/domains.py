@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-import grpc
 import processes
 import protocol
 from backends import free_port
@@ -40,8 +39,8 @@ class Identity:
 class Server:
     """`trustkeep ledger` or `trustkeep auditor`, from a properties file as Scalar DL's servers read it."""
 
-    def __init__(self, kind, folder, properties):
-        self.kind, self.folder = kind, pathlib.Path(folder)
+    def __init__(self, kind, folder, properties, root_certificate=None):
+        self.kind, self.folder, self._root_certificate = kind, pathlib.Path(folder), root_certificate
         self.folder.mkdir()
         self.port, self.privileged_port, self.admin_port, self.metrics_port = (free_port() for _ in range(4))
         self._config = self.folder / f"{kind}.properties"
@@ -68,7 +67,8 @@ class Server:
         """A bare client of one of its services."""
         if privileged not in self._services:
             name = f"rpc.{self.kind.capitalize()}{'Privileged' if privileged else ''}"
-            self._services[privileged] = protocol.Service(name, self.privileged_port if privileged else self.port)
+            port = self.privileged_port if privileged else self.port
+            self._services[privileged] = protocol.Service(name, port, self._root_certificate)
         return self._services[privileged]
 
     def stop(self, how=signal.SIGTERM):
@@ -83,10 +83,10 @@ class Server:
 
     def _serves(self):
         assert self._process.poll() is None, f"the {self.kind} ended:\n{self.log()}"
-        health = protocol.Service("grpc.health.v1.Health", self.privileged_port)
+        health = protocol.Service("grpc.health.v1.Health", self.privileged_port, self._root_certificate)
         try:
             return health.call("Check", {}, patience=1)["status"] == SERVING
-        except grpc.RpcError:
+        except protocol.grpc.RpcError:
             return False
         finally:
             health.close()
@@ -95,11 +95,12 @@ class Server:
 class Deployment:
     """A ledger, with or without an auditor, and the properties by which a client reaches them."""
 
-    def __init__(self, folder, authentication, audited, store=None):
+    def __init__(self, folder, authentication, audited, store=None, tls=False):
         self.authentication, self.audited, self.folder = authentication, audited, pathlib.Path(folder)
         self.server_secret = protocol.Secret("shared-by-both-servers")
         self.ledger_identity, self.auditor_identity = Identity("ledger", self.folder), Identity("auditor", self.folder)
         hmac = authentication == "hmac"
+        self.tls_identity = Identity("localhost", self.folder) if tls else None
 
         def properties(kind):
             prefix = f"scalar.dl.{kind}."
@@ -108,20 +109,29 @@ class Deployment:
                 shared[f"{prefix}authentication.hmac.cipher_key"] = f"cipher-key-of-the-{kind}"
             if hmac and audited:
                 shared[f"{prefix}servers.authentication.hmac.secret_key"] = "shared-by-both-servers"
+            if tls:
+                shared[f"{prefix}server.tls.enabled"] = "true"
+                shared[f"{prefix}server.tls.cert_chain_path"] = self.tls_identity.certificate_path
+                shared[f"{prefix}server.tls.private_key_path"] = self.tls_identity.key_path
             return {**shared, **(store or self._embedded)(kind)}
+
+        root_certificate = self.tls_identity.certificate_pem if tls else None
 
         ledger = properties("ledger")
         ledger["scalar.dl.ledger.proof.enabled"] = "true"
         ledger["scalar.dl.ledger.proof.private_key_path"] = self.ledger_identity.key_path
         ledger["scalar.dl.ledger.auditor.enabled"] = str(audited).lower()
-        self.ledger = Server("ledger", self.folder / "ledger", ledger)
+        self.ledger = Server("ledger", self.folder / "ledger", ledger, root_certificate)
         self.auditor, self._acquainted = None, False
         if audited:
             auditor = properties("auditor")
             auditor["scalar.dl.auditor.private_key_path"] = self.auditor_identity.key_path
             auditor["scalar.dl.auditor.ledger.port"] = self.ledger.port
             auditor["scalar.dl.auditor.ledger.privileged_port"] = self.ledger.privileged_port
-            self.auditor = Server("auditor", self.folder / "auditor", auditor)
+            if tls:
+                auditor["scalar.dl.auditor.ledger.tls.enabled"] = "true"
+                auditor["scalar.dl.auditor.ledger.tls.ca_root_cert_path"] = self.tls_identity.certificate_path
+            self.auditor = Server("auditor", self.folder / "auditor", auditor, root_certificate)
 
     def start(self):
         """Starts both; the first time they are told of each other's certificate."""
@@ -152,7 +162,7 @@ class Deployment:
         """A client's configuration, by the names of the Java client."""
         prefix = "scalar.dl.client."
         properties = {
-            f"{prefix}server.host": "127.0.0.1",
+            f"{prefix}server.host": "localhost",
             f"{prefix}server.port": self.ledger.port,
             f"{prefix}server.privileged_port": self.ledger.privileged_port,
             # By its present name and by the one that clients before 3.10 know.
@@ -168,11 +178,15 @@ class Deployment:
             properties[f"{prefix}entity.identity.digital_signature.private_key_path"] = identity.key_path
         if self.auditor:
             properties[f"{prefix}auditor.enabled"] = "true"
-            properties[f"{prefix}auditor.host"] = "127.0.0.1"
+            properties[f"{prefix}auditor.host"] = "localhost"
             properties[f"{prefix}auditor.port"] = self.auditor.port
             properties[f"{prefix}auditor.privileged_port"] = self.auditor.privileged_port
             # What it is called by default now, and was not by clients before 3.10.
             properties[f"{prefix}auditor.linearizable_validation.contract_id"] = "validate-ledger-v1_1_0"
+        if self.tls_identity:
+            for side in ("", "auditor."):
+                properties[f"{prefix}{side}tls.enabled"] = "true"
+                properties[f"{prefix}{side}tls.ca_root_cert_path"] = self.tls_identity.certificate_path
         if namespace:
             properties[f"{prefix}context.namespace"] = namespace
         return {key: str(value) for key, value in properties.items()}
@@ -191,5 +205,6 @@ def _certificate(name, key):
     today = datetime.datetime.now(datetime.timezone.utc)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number())
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     made = made.not_valid_before(today - datetime.timedelta(days=1)).not_valid_after(today + datetime.timedelta(days=30))
     return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

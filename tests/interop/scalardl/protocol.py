@@ -5,7 +5,11 @@ Messages on the wire, the bytes that are signed, the hash of an asset's row, and
 
 import hashlib
 import hmac
+import os
 import struct
+
+# Its handlers of forks would run in each program that tests start, between the fork and the program's own beginning.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc
 from cryptography.exceptions import InvalidSignature
@@ -204,9 +208,13 @@ class Secret:
 class Service:
     """One service of one server, called without any client library of Scalar DL."""
 
-    def __init__(self, name, port):
+    def __init__(self, name, port, root_certificate=None):
         self._name = name
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        address = f"localhost:{port}"
+        if root_certificate:
+            self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(root_certificate))
+        else:
+            self._channel = grpc.insecure_channel(address)
 
     def call(self, method, message, patience=30):
         """Calls and gives the answer; an error must carry the status of Scalar DL in its trailer."""

@@ -61,6 +61,20 @@ def test_stores_keep_what_was_acknowledged(store, backends, tmp_path, state_cont
     running.stop()
 
 
+def test_tls(tmp_path, java_3_14, state_contracts):
+    """Both servers behind TLS, the auditor as a client of the ledger too; who does not speak it gets nowhere."""
+    running = Deployment(tmp_path, "digital-signature", True, tls=True).start()
+    client = java_3_14.driver.client(running, Identity("alice", tmp_path))
+    client.register_identity()
+    client.register_contract("StateUpdater", UPDATER, state_contracts["StateUpdater"])
+    assert client.execute("StateUpdater", {"asset_id": "a", "state": 1}).auditor_proofs[0]["age"] == 0
+    plain = protocol.Service("rpc.Ledger", running.ledger.port)
+    with pytest.raises(protocol.grpc.RpcError):
+        plain.call("ListContracts", {"entity_id": "alice", "key_version": 1}, patience=5)
+    plain.close()
+    running.stop()
+
+
 def test_conflicts(deployment, alice):
     """Many clients at one asset: each change is made whole or refused with 504, and the ages count the changes that were made."""
     asset = f"asset-of-{alice.identity.name}"
