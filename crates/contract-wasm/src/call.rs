@@ -33,7 +33,7 @@ pub(crate) fn run(module: &Module, world: World<'_>) -> Result<Option<String>> {
     let call = Call { world, memory: None, buffer: Vec::new(), result: None, ended: None, limits: limits() };
     let mut store = Store::new(module.module.engine(), call);
     store.limiter(|call| &mut call.limits);
-    let outcome = store.set_fuel(fuel::available()).and_then(|()| enter(module, &mut store));
+    let outcome = enter(module, &mut store);
     fuel::give_back(store.get_fuel().unwrap_or_default());
     let call = store.into_data();
     match (outcome, call.ended) {
@@ -44,6 +44,12 @@ pub(crate) fn run(module: &Module, world: World<'_>) -> Result<Option<String>> {
 }
 
 fn enter(module: &Module, store: &mut Store<Call<'_>>) -> std::result::Result<(), wasmi::Error> {
+    // Whoever has too little for the start has nothing left.
+    let fuel = fuel::available().checked_sub(module.fuel_of_start);
+    store.set_fuel(fuel.unwrap_or_default())?;
+    if fuel.is_none() {
+        return Err(TrapCode::OutOfFuel.into());
+    }
     let imports: Vec<_> = module.imports.iter().map(|import| import.link(store)).collect();
     let instance = Instance::new(&mut *store, &module.module, &imports)?;
     store.data_mut().memory = instance.get_memory(&*store, MEMORY);

@@ -19,6 +19,8 @@ pub const STACK_BYTES_MAX: usize = 1 << 20;
 pub const FUEL: u64 = 200_000_000;
 /// Fuel of a call to the host.
 pub const FUEL_HOST_CALL: u64 = 500;
+/// Bytes of a module's first memory that take one unit of fuel: it is cleared for each execution.
+pub const MEMORY_BYTES_PER_FUEL: u64 = 64;
 /// Fuel of a byte that the host reads, writes or hashes.
 pub const FUEL_BYTE: u64 = 1;
 /// Fuel of a call that reads or writes assets or records, or invokes a contract; and of each asset or record in its answer.

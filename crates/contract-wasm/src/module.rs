@@ -5,13 +5,15 @@ use wasmi::{Engine, ExternType, FuncType};
 
 use crate::call::{self, World};
 use crate::imports::{self, HOST_MODULE};
-use crate::limits::MODULE_BYTES_MAX;
+use crate::limits::{MEMORY_BYTES_PER_FUEL, MODULE_BYTES_MAX};
 
 /// A module, checked and translated.
 pub(crate) struct Module {
     pub(crate) module: wasmi::Module,
     pub(crate) imports: Vec<imports::Import>,
     pub(crate) entry: Entry,
+    /// Fuel that an instance takes before it does anything.
+    pub(crate) fuel_of_start: u64,
 }
 
 /// What of a module is run.
@@ -65,13 +67,16 @@ impl Module {
                 )));
             }
         }
-        if !matches!(module.get_export(MEMORY), Some(ExternType::Memory(_))) {
+        let Some(ExternType::Memory(memory)) = module.get_export(MEMORY) else {
             return Err(LoadError(format!("the WebAssembly module must export its memory as {MEMORY}")));
-        }
-        Ok(Self { module, imports, entry })
+        };
+        let fuel_of_start = memory.minimum().saturating_mul(PAGE_BYTES / MEMORY_BYTES_PER_FUEL);
+        Ok(Self { module, imports, entry, fuel_of_start })
     }
 }
 
+/// Bytes of a page of memory.
+const PAGE_BYTES: u64 = 64 << 10;
 /// The export through which texts are exchanged.
 pub(crate) const MEMORY: &str = "memory";
 
