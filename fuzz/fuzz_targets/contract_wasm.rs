@@ -1,0 +1,18 @@
+#![no_main]
+
+use std::sync::LazyLock;
+
+use trustkeep_contract::Engine as _;
+use trustkeep_contract::testing::MemoryLedger;
+use trustkeep_contract_wasm::WasmEngine;
+
+static ENGINE: LazyLock<WasmEngine> = LazyLock::new(WasmEngine::new);
+
+// A module: refused, or run to some end.
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(contract) = ENGINE.load("fuzz", data) {
+        let mut ledger = MemoryLedger::new();
+        ledger.register("operations", contract, Some("{\"a\":1}"));
+        let _ = ledger.execute("operations", "pa1ga0sa2na3ra0ka0");
+    }
+});
