@@ -5,6 +5,8 @@
 
 mod registry;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::collections::BTreeMap;

@@ -175,3 +175,77 @@ fn quoted(value: &str) -> Option<String> {
 fn refused(id: u32, text: String) -> Error {
     ledger(StatusCode::InvalidArgument, id, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings> {
+        Settings::read(&Properties::parse(text, &|_| None)?)
+    }
+
+    #[test]
+    fn defaults_are_the_originals() -> Result<()> {
+        let settings = read("")?;
+        assert!(settings.functions && settings.signer.is_none() && settings.executable_contracts.is_none());
+        assert!(!settings.auditor && !settings.purge && !settings.direct_asset_access);
+        assert!(!settings.signed_function_registration && !settings.signed_function_overwrite);
+        assert_eq!((settings.auditor_cert_holder_id.as_str(), settings.auditor_cert_version), ("auditor", 1));
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_go_together_is_refused_by_number() {
+        for (text, code) in [
+            ("authentication.method=hmac", "414001: scalar.dl.ledger.authentication.hmac.cipher_key"),
+            ("auditor.enabled=true", "414002: scalar.dl.ledger.proof.enabled"),
+            ("auditor.enabled=true\nproof.enabled=true", "414003"),
+            (
+                "auditor.enabled=true\nproof.enabled=true\nauthentication.method=hmac\n\
+                 authentication.hmac.cipher_key=k",
+                "414004",
+            ),
+            ("proof.enabled=true", "414005"),
+            ("tx_state_management.enabled=true", "414007"),
+            ("transaction_state_purge.enabled=true", "414009"),
+        ] {
+            let text: String = text.lines().map(|line| format!("scalar.dl.ledger.{line}\n")).collect();
+            let error = read(&text).unwrap_err();
+            assert!(error.message.starts_with(&format!("DL-LEDGER-{code}")), "{error}");
+        }
+        let secret = "scalar.dl.ledger.servers.authentication.hmac.secret_key=s\n\
+                      scalar.dl.ledger.auditor.enabled=true\nscalar.dl.ledger.proof.enabled=true\n";
+        for (text, code) in [
+            ("scalar.db.transaction_manager=jdbc\n", "414006"),
+            ("scalar.db.consensus_commit.coordinator.group_commit.enabled=true\n", "414008"),
+            (
+                "scalar.db.transaction_manager=jdbc\nscalar.dl.ledger.transaction_state_purge.enabled=true\n",
+                "414010",
+            ),
+            ("scalar.db.transaction_manager=single-crud-operation\n", "414011"),
+        ] {
+            let error = read(&format!("{secret}{text}")).unwrap_err();
+            assert!(error.message.starts_with(&format!("DL-LEDGER-{code}")), "{error}");
+        }
+        assert!(read(secret).is_ok());
+    }
+
+    #[test]
+    fn the_list_of_contracts_is_read_from_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("contracts.toml");
+        let read_list = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let settings = read(&format!("scalar.dl.ledger.executable_contracts={}", file.display()));
+            settings.map(|settings| settings.executable_contracts.unwrap().into_iter().collect::<Vec<_>>())
+        };
+        let text = "# allowed\n[[contracts]]\ncontract-binary-name = \"com.org1.A\" # one\n\
+                    [[contracts]]\ncontract-binary-name='com.org1.B'\n";
+        assert_eq!(read_list(text).unwrap(), ["com.org1.A", "com.org1.B"]);
+        for text in
+            ["", "[[contracts]]\n", "contract-binary-name = com.org1.A\n", "contract-binary-name=\"a\" b\n"]
+        {
+            assert!(read_list(text).unwrap_err().message.starts_with("DL-COMMON-414003"), "{text}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ mod world;
 
 mod conflicts;
 mod executing;
+mod functions;
 mod tampering;
 
 use world::World;

@@ -43,10 +43,6 @@ impl World {
     /// A Ledger with `properties` after those of HMAC; alice is registered, with every contract there is.
     pub(crate) async fn new(properties: &str) -> Self {
         let store: SharedStore = Arc::new(MemoryStore::new());
-        Self::on(store, properties).await
-    }
-
-    pub(crate) async fn on(store: SharedStore, properties: &str) -> Self {
         let properties = format!("{HMAC}{properties}");
         let ledger = open(&store, &properties).await;
         let world = Self { ledger, store, properties, nonces: Arc::default() };
@@ -56,13 +52,14 @@ impl World {
 
     /// Another Ledger on the same store: another process, or this one started again.
     pub(crate) async fn again(&self) -> Self {
-        let ledger = open(&self.store, &self.properties).await;
-        Self {
-            ledger,
-            store: self.store.clone(),
-            properties: self.properties.clone(),
-            nonces: self.nonces.clone(),
-        }
+        self.with("").await
+    }
+
+    /// The same with more properties.
+    pub(crate) async fn with(&self, properties: &str) -> Self {
+        let properties = format!("{}{properties}", self.properties);
+        let ledger = open(&self.store, &properties).await;
+        Self { ledger, store: self.store.clone(), properties, nonces: self.nonces.clone() }
     }
 
     /// Registers alice and the contracts in a context namespace.
