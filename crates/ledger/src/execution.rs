@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::workers::Workers;
 use trustkeep_contract::{ClientIdentityKey, Error as ContractError, Function, FunctionCall};
 use trustkeep_scalar_domain::asset::{AssetKey, AssetRow, Origin, contract_reference};
+use trustkeep_scalar_domain::blocking::Blocking;
 use trustkeep_scalar_domain::execution::{self, Call, ContractSource, Outcome};
 use trustkeep_scalar_domain::namespaces::Namespaces;
 use trustkeep_scalar_rpc::messages::{AssetProof, ContractExecutionRequest};
@@ -29,7 +29,7 @@ pub(crate) struct Executor {
     pub(crate) schemas: Schemas,
     pub(crate) prover: Prover,
     pub(crate) contracts: Arc<dyn ContractSource + Send + Sync>,
-    pub(crate) workers: Workers,
+    pub(crate) blocking: Blocking,
 }
 
 /// A request that may be executed.
@@ -82,7 +82,7 @@ impl Executor {
         let job = Arc::new(job);
         let run = {
             let (executor, job, wait) = (self.clone(), job.clone(), Wait::here());
-            self.workers.run(move || executor.run(&job, &wait)).await?
+            self.blocking.run(move || Ok(executor.run(&job, &wait))).await?
         };
         let transaction = match run {
             Ok(transaction) => transaction,
@@ -96,7 +96,7 @@ impl Executor {
         let Outcome { result, read, .. } = outcome;
         let proofs = if read.len() > PROOFS_AT_ONCE {
             let prover = self.prover.clone();
-            self.workers.run(move || prover.prove_all(&rows, &read)).await??
+            self.blocking.run(move || prover.prove_all(&rows, &read)).await?
         } else {
             self.prover.prove_all(&rows, &read)?
         };

@@ -23,7 +23,6 @@ pub mod settings;
 mod states;
 mod tables;
 mod validation;
-mod workers;
 
 pub use mutable::define_tables;
 pub use service::Ledger;

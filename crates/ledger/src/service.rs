@@ -7,10 +7,10 @@ mod validating;
 
 use std::sync::Arc;
 
-use crate::workers::Workers;
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_contract::Engines;
 use trustkeep_crypto::Random;
+use trustkeep_scalar_domain::blocking::Blocking;
 use trustkeep_scalar_domain::contracts::Contracts;
 use trustkeep_scalar_domain::identities::Identities;
 use trustkeep_scalar_domain::namespaces::Namespaces;
@@ -29,6 +29,9 @@ use crate::states::States;
 use crate::tables::{Spaces, namespace_tables, shared_tables, tx_state};
 use crate::validation::Validator;
 
+/// How many executions and validations run at a time; more wait. Each waits for the store most of its time.
+const RUNNING_MAX: usize = 256;
+
 /// A Ledger over a store. Several may share one store: what keeps them right is the store's commits alone.
 pub struct Ledger {
     settings: Settings,
@@ -38,7 +41,7 @@ pub struct Ledger {
     functions: Functions,
     executor: Arc<Executor>,
     validator: Arc<Validator>,
-    workers: Workers,
+    blocking: Blocking,
     /// Checks the Auditor's signatures over nonces where the servers share a secret.
     servers_key: Option<Arc<dyn Verifier>>,
 }
@@ -85,14 +88,14 @@ impl Ledger {
         let spaces = Arc::new(Spaces::new(&base));
         let assets =
             Assets::new(store.clone(), namespaces.clone(), spaces.clone(), settings.direct_asset_access);
-        let workers = Workers::new();
+        let blocking = Blocking::new(RUNNING_MAX);
         let executor = Executor {
             assets: assets.clone(),
             states: States::new(store.clone(), tx_state(&base)?, clock.clone()),
             schemas: Schemas::new(store.clone(), &base)?,
             prover: Prover::new(settings.signer.clone()),
             contracts: contracts.clone(),
-            workers: workers.clone(),
+            blocking: blocking.clone(),
             namespaces: namespaces.clone(),
             store: store.clone(),
         };
@@ -105,7 +108,7 @@ impl Ledger {
             contracts,
             executor: Arc::new(executor),
             validator: Arc::new(validator),
-            workers,
+            blocking,
             servers_key,
         })
     }

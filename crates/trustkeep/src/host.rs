@@ -46,7 +46,15 @@ impl Host {
     /// # Errors
     /// The task that failed and so ended the process, or those that did not end in time.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        self.supervisor.join(DRAIN).await.context("the server stopped")?;
+        self.run_until(DRAIN).await
+    }
+
+    /// The same, with `patience` from being told to stop to the end.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub(crate) async fn run_until(self, patience: Duration) -> anyhow::Result<ExitCode> {
+        self.supervisor.join(patience).await.context("the server stopped")?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_contract::{BuiltIns, Engines};
 use trustkeep_crypto::random::SystemRandom;
-use trustkeep_ledger::Ledger;
-use trustkeep_ledger::grpc::{LedgerPrivilegedRpc, LedgerRpc};
 use trustkeep_ledger::settings::Settings;
+use trustkeep_ledger::{Ledger, grpc};
+use trustkeep_scalar_domain::edge::{Edge, serve, stop_deadline};
+use trustkeep_scalar_domain::settings::Domain;
 use trustkeep_scalar_rpc::properties::Properties;
-use trustkeep_scalar_rpc::services::{LedgerPrivilegedServer, LedgerServer};
 
 use crate::host::Host;
 use crate::notify;
@@ -43,22 +43,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let ledger =
         Ledger::open(store.store.clone(), settings, engines(), SystemClock::shared(), Arc::new(SystemRandom));
     let ledger = Arc::new(ledger.await?);
+    let edge = Edge::new(Domain::Ledger, clock);
     let server = &ledger.settings().server;
-    let ordinary =
-        tonic::transport::Server::builder().add_service(LedgerServer::new(LedgerRpc::new(ledger.clone())));
-    let privileged = tonic::transport::Server::builder()
-        .add_service(LedgerPrivilegedServer::new(LedgerPrivilegedRpc::new(ledger.clone())));
-    for (name, router, port) in
-        [("ledger", ordinary, server.port), ("privileged", privileged, server.privileged_port)]
-    {
-        let shutdown = host.supervisor.shutdown().clone();
-        let address = (server.host, port).into();
-        host.supervisor.spawn(name, async move {
-            router.serve_with_shutdown(address, async move { shutdown.wait().await }).await
-        });
-    }
+    let addresses =
+        serve(server, &edge, grpc::routers(&ledger, &edge), &host.supervisor, &host.reload).await?;
+    tracing::info!(
+        ledger = %addresses.main, privileged = %addresses.privileged, admin = %addresses.admin,
+        "the Ledger answers"
+    );
+    let patience = stop_deadline(server);
     notify::follow(&host.supervisor);
-    let outcome = host.run().await;
+    let outcome = host.run_until(patience).await;
     drop(ledger);
     store.close().await;
     outcome

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
+use trustkeep_scalar_domain::edge::{Edge, RequestKind};
 use trustkeep_scalar_rpc::messages::{
     CertificateRegistrationRequest, FunctionRegistrationRequest, NamespaceCreationRequest,
     NamespaceDroppingRequest, NamespacesListingRequest, NamespacesListingResponse, SecretRegistrationRequest,
@@ -10,18 +11,18 @@ use trustkeep_scalar_rpc::messages::{
 };
 use trustkeep_scalar_rpc::services;
 
-use super::answer;
 use crate::Ledger;
 
 /// Serves administrators.
 #[derive(Clone, Debug)]
-pub struct LedgerPrivilegedRpc(Arc<Ledger>);
+pub(crate) struct LedgerPrivilegedRpc {
+    ledger: Arc<Ledger>,
+    edge: Edge,
+}
 
 impl LedgerPrivilegedRpc {
-    /// Serves `ledger`.
-    #[must_use]
-    pub fn new(ledger: Arc<Ledger>) -> Self {
-        Self(ledger)
+    pub(crate) fn new(ledger: Arc<Ledger>, edge: Edge) -> Self {
+        Self { ledger, edge }
     }
 }
 
@@ -31,42 +32,53 @@ impl services::LedgerPrivileged for LedgerPrivilegedRpc {
         &self,
         request: Request<CertificateRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_certificate(request.into_inner())).await
+        self.edge
+            .call(
+                RequestKind::CertificateRegistration,
+                self.ledger.register_certificate(request.into_inner()),
+            )
+            .await
     }
 
     async fn register_secret(
         &self,
         request: Request<SecretRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_secret(request.into_inner())).await
+        self.edge
+            .call(RequestKind::SecretRegistration, self.ledger.register_secret(request.into_inner()))
+            .await
     }
 
     async fn register_function(
         &self,
         request: Request<FunctionRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_function(request.into_inner())).await
+        self.edge
+            .call(RequestKind::FunctionRegistration, self.ledger.register_function(request.into_inner()))
+            .await
     }
 
     async fn retrieve_state(
         &self,
         request: Request<StateRetrievalRequest>,
     ) -> Result<Response<StateRetrievalResponse>, Status> {
-        answer(self.0.state(request.into_inner())).await
+        self.edge.call(RequestKind::StateRetrieval, self.ledger.state(request.into_inner())).await
     }
 
     async fn create_namespace(
         &self,
         request: Request<NamespaceCreationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.create_namespace(request.into_inner())).await
+        self.edge
+            .call(RequestKind::NamespaceCreation, self.ledger.create_namespace(request.into_inner()))
+            .await
     }
 
     async fn drop_namespace(
         &self,
         request: Request<NamespaceDroppingRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.drop_namespace(request.into_inner())).await
+        self.edge.call(RequestKind::NamespaceDropping, self.ledger.drop_namespace(request.into_inner())).await
     }
 
     async fn list_namespaces(
@@ -74,9 +86,9 @@ impl services::LedgerPrivileged for LedgerPrivilegedRpc {
         request: Request<NamespacesListingRequest>,
     ) -> Result<Response<NamespacesListingResponse>, Status> {
         let listed = async {
-            let json = self.0.list_namespaces(request.into_inner()).await?;
+            let json = self.ledger.list_namespaces(request.into_inner()).await?;
             Ok(NamespacesListingResponse { json })
         };
-        answer(listed).await
+        self.edge.call(RequestKind::NamespacesListing, listed).await
     }
 }

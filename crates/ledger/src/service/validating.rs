@@ -57,7 +57,7 @@ impl Ledger {
             last: request.end_age,
         };
         let (validator, prover, wait) = (self.validator.clone(), self.executor.prover.clone(), Wait::here());
-        self.workers
+        self.blocking
             .run(move || {
                 let verdict = validator.validate(&span, &wait)?;
                 let proof = match &verdict.row {
@@ -70,6 +70,6 @@ impl Ledger {
                 };
                 Ok(LedgerValidationResponse { status_code: verdict.code.number(), proof })
             })
-            .await?
+            .await
     }
 }
