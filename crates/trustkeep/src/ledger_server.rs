@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_contract::{BuiltIns, Engines};
+use trustkeep_contract_wasm::WasmEngine;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_ledger::settings::Settings;
 use trustkeep_ledger::{Ledger, grpc};
@@ -40,9 +41,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(&properties)?;
     let host = Host::start(&args.log_level, args.log_format.as_deref(), false)?;
     let store = ScalarStore::open(&properties).await?;
-    let ledger =
-        Ledger::open(store.store.clone(), settings, engines(), SystemClock::shared(), Arc::new(SystemRandom));
-    let ledger = Arc::new(ledger.await?);
+    let clock = SystemClock::shared();
+    let random = Arc::new(SystemRandom);
+    let ledger = Ledger::open(store.store.clone(), settings, engines(), clock.clone(), random).await?;
+    let ledger = Arc::new(ledger);
     let edge = Edge::new(Domain::Ledger, clock);
     let server = &ledger.settings().server;
     let addresses =
@@ -66,5 +68,5 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Properties> {
 
 /// What runs contracts and functions.
 pub(crate) fn engines() -> Engines {
-    Engines::new().with(BuiltIns)
+    Engines::new().with(BuiltIns).with(WasmEngine::new())
 }
