@@ -1,8 +1,9 @@
 //! What the Ledger reads from its `.properties`: Scalar DL's keys, defaults and constraints.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use trustkeep_scalar_domain::contracts::AllowList;
 use trustkeep_scalar_domain::settings::{Authentication, Domain, Keys, ServerSettings};
 use trustkeep_scalar_rpc::identity::{HmacKey, PrivateKey, Signer};
@@ -149,27 +150,23 @@ fn check_transactions(keys: Keys<'_>, auditor: bool, purge: bool, tx_state_manag
 }
 
 /// The binary names in a TOML file of tables `[[contracts]]`, each with `contract-binary-name`.
-fn executable_contracts(path: &str) -> Result<std::collections::BTreeSet<String>> {
+fn executable_contracts(path: &str) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct File {
+        contracts: Vec<Contract>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Contract {
+        contract_binary_name: String,
+    }
     let unreadable = |why: &dyn std::fmt::Display| {
         let text = format!("Reading the file failed. File: {path} ({why})");
         Error::numbered(StatusCode::InvalidArgument, "COMMON", 3, text)
     };
-    let text = std::fs::read_to_string(Path::new(path)).map_err(|error| unreadable(&error))?;
-    let names = text.lines().filter_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim().trim_matches('"') == "contract-binary-name").then_some(value.trim())
-    });
-    let names: Option<std::collections::BTreeSet<_>> = names.map(quoted).collect();
-    let names = names.ok_or_else(|| unreadable(&"a contract-binary-name is not in quotation marks"))?;
-    if names.is_empty() { Err(unreadable(&"it names no contract-binary-name")) } else { Ok(names) }
-}
-
-/// A TOML string of one line without escapes, perhaps with a comment behind it.
-fn quoted(value: &str) -> Option<String> {
-    let mark = value.chars().next().filter(|mark| matches!(mark, '"' | '\''))?;
-    let (text, rest) = value.strip_prefix(mark)?.split_once(mark)?;
-    let rest = rest.trim_start();
-    (rest.is_empty() || rest.starts_with('#')).then(|| text.to_owned())
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    let file: File = toml::from_str(&text).map_err(|error| unreadable(&error))?;
+    Ok(file.contracts.into_iter().map(|contract| contract.contract_binary_name).collect())
 }
 
 fn refused(id: u32, text: String) -> Error {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_contract::{BuiltIns, Engines};
+use trustkeep_contract_js::JsEngine;
 use trustkeep_contract_wasm::WasmEngine;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_ledger::settings::Settings;
@@ -68,5 +69,5 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Properties> {
 
 /// What runs contracts and functions.
 pub(crate) fn engines() -> Engines {
-    Engines::new().with(BuiltIns).with(WasmEngine::new())
+    Engines::new().with(BuiltIns).with(WasmEngine::new()).with(JsEngine::new())
 }
