@@ -3,6 +3,7 @@
 import datetime
 import pathlib
 import signal
+import subprocess
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -42,10 +43,11 @@ class Server:
     def __init__(self, kind, folder, properties, root_certificate=None):
         self.kind, self.folder, self._root_certificate = kind, pathlib.Path(folder), root_certificate
         self.folder.mkdir()
-        self.port, self.privileged_port, self.admin_port, self.metrics_port = (free_port() for _ in range(4))
+        self.port, self.privileged_port, self.admin_port, self.metrics_port = _free_ports(4)
         self._config = self.folder / f"{kind}.properties"
         prefix = f"scalar.dl.{kind}."
         own = {
+            f"{prefix}server.host": "127.0.0.1",
             f"{prefix}server.port": self.port,
             f"{prefix}server.privileged_port": self.privileged_port,
             f"{prefix}server.admin_port": self.admin_port,
@@ -55,6 +57,11 @@ class Server:
         self._config.write_text("".join(f"{key}={value}\n" for key, value in {**own, **properties}.items()))
         self._process = None
         self._services = {}
+
+    def make_tables(self):
+        """Makes the tables in a database that somebody else administers."""
+        done = subprocess.run([BINARY, "schema", "--config", self._config], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
     def start(self):
         """Starts it and waits until its health check answers."""
@@ -198,6 +205,14 @@ class Deployment:
         for server, known in ((self.auditor, self.ledger_identity), (self.ledger, self.auditor_identity)):
             certificate = {"entity_id": known.name, "key_version": 1, "cert_pem": known.certificate_pem.decode()}
             server.service(privileged=True).call("RegisterCert", certificate)
+
+
+def _free_ports(count):
+    """Ports that nobody listens on, all different."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return ports
 
 
 def _certificate(name, key):

@@ -48,7 +48,11 @@ def test_stores_keep_what_was_acknowledged(store, backends, tmp_path, state_cont
             "scalar.db.password": "",
         }
 
-    running = Deployment(tmp_path, "digital-signature", True, postgresql if store == "postgresql" else None).start()
+    running = Deployment(tmp_path, "digital-signature", True, postgresql if store == "postgresql" else None)
+    if store == "postgresql":
+        for server in running.servers():
+            server.make_tables()
+    running.start()
     alice = registered(running, Identity("alice", tmp_path), state_contracts)
     before = alice.execute("StateUpdater", {"asset_id": "a", "state": 1}, "nonce-before")
     running.stop()
