@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    argv, completion, dev, ledger_client, ledger_server, schema, store_command, usage, vault, version,
+    argv, auditor_server, completion, demo, dev, ledger_client, ledger_server, schema, store_command, usage,
+    vault, version,
 };
 
 /// Secrets, records and identities of an organisation, in one program.
@@ -19,6 +20,7 @@ use crate::{
     arg_required_else_help = true,
     after_help = "Examples:\n  \
         trustkeep dev                             run everything on this machine, to try it\n  \
+        trustkeep demo                            see a record forged and the forger caught\n  \
         trustkeep vault kv put secret/db pass=x   use a vault (also: link this program as `vault`)\n  \
         trustkeep vault server -config=vault.hcl  run a vault\n\n\
         `trustkeep COMMAND --help` explains each command, with examples."
@@ -32,10 +34,14 @@ pub(crate) struct Cli {
 enum Command {
     /// Run every service on this machine, for trying and developing
     Dev(dev::Args),
+    /// Show in seconds what the services do together, with a forger who is caught
+    Demo(demo::Args),
     /// The vault: run a server, or use one (the commands of `vault`)
     Vault(Box<vault::Args>),
     /// Run a Ledger: records that even their administrator cannot rewrite unnoticed
     Ledger(ledger_server::Args),
+    /// Run an Auditor: the second administrative domain, which catches a Ledger that lies
+    Auditor(auditor_server::Args),
     /// Use a ledger: register, execute, validate (the commands of `scalardl` and its relatives)
     LedgerClient(Box<ledger_client::Args>),
     /// Create the tables a configuration needs in its store
@@ -88,8 +94,10 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
         Err(error) => refuse(&error, 2),
         Ok(Cli { command }) => match command {
             Command::Dev(args) => block_on(dev::run(args)),
+            Command::Demo(args) => block_on(demo::run(args)),
             Command::Vault(args) => block_on(vault::run(*args)),
             Command::Ledger(args) => block_on(ledger_server::run(args)),
+            Command::Auditor(args) => block_on(auditor_server::run(args)),
             Command::LedgerClient(args) => block_on(ledger_client::run(*args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),

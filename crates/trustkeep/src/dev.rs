@@ -1,35 +1,31 @@
-//! `trustkeep dev`: every service on this machine, on one embedded store.
+//! `trustkeep dev`: every service on this machine, each on an embedded store of its own.
 
+pub(crate) mod identity;
 mod keys;
+pub(crate) mod records;
+pub(crate) mod vault;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context as _;
-use serde_json::json;
-use trustkeep_chassis::clock::SystemClock;
-use trustkeep_chassis::http::ListenSettings;
-use trustkeep_crypto::random::SystemRandom;
-use trustkeep_vault::core::{Core, CoreSettings, InitRequest};
-use trustkeep_vault::http::EdgeSettings;
-use trustkeep_vault::request::{Operation, Request};
-use trustkeep_vault::service::{Ports, Service};
+use serde_json::{Value, json};
+use trustkeep_scalar_domain::edge::Addresses;
 
-use self::keys::DevKeys;
+use self::records::{Place, Ports};
+use self::vault::DevVault;
 use crate::host::Host;
-use crate::stores::VaultStore;
 
 /// Where to keep data and where to listen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     trustkeep dev                          start, and print what to do next\n  \
     trustkeep dev --data-dir /tmp/try      keep the data elsewhere\n  \
-    trustkeep dev --json                   print addresses and tokens as one line of JSON, for programs")]
+    trustkeep dev --json                   print addresses and tokens as one line of JSON, for programs\n  \
+    trustkeep dev --listen 127.0.0.1:0 --ledger-port 0 --auditor-port 0   on ports that are free")]
 pub(crate) struct Args {
-    /// Directory of the store; it is created, and found again at the next start
+    /// Directory of the stores and keys; it is created, and found again at the next start
     #[arg(long, value_name = "DIR", default_value = "./trustkeep-data")]
     pub(crate) data_dir: PathBuf,
     /// Print one line with one JSON object once everything answers, instead of text
@@ -38,6 +34,12 @@ pub(crate) struct Args {
     /// Address of the vault
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8200")]
     pub(crate) listen: SocketAddr,
+    /// Port of the ledger; the three after it are for privileged clients, administration and metrics. 0: any free ones
+    #[arg(long, value_name = "PORT", default_value_t = 50051)]
+    pub(crate) ledger_port: u16,
+    /// Port of the auditor; the three after it likewise
+    #[arg(long, value_name = "PORT", default_value_t = 40051)]
+    pub(crate) auditor_port: u16,
     /// How much to log: trace, debug, info, warn or error
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub(crate) log_level: String,
@@ -51,94 +53,106 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.listen
         );
     }
+    let (ledger_ports, auditor_ports) = (Ports::from(args.ledger_port)?, Ports::from(args.auditor_port)?);
     let host = Host::start(&args.log_level, None, false)?;
-    let listener = ListenSettings::new("vault", args.listen);
-    let ports = Ports::bind(vec![(listener, EdgeSettings::default())]).await;
-    let ports = ports.with_context(|| format!("cannot start on the data in {}", args.data_dir.display()))?;
-    let store = VaultStore::embedded(&args.data_dir.join("store")).await?;
-    let settings = CoreSettings {
-        storage_type: "file".into(),
-        cluster_name: "trustkeep-dev".into(),
-        ..Default::default()
+    let vault = DevVault::start(&args.data_dir, args.listen, &host.supervisor).await?;
+    let place = Place::prepare(&args.data_dir)?;
+    let ledger = place.start_ledger(ledger_ports, &host.supervisor, &host.reload).await?;
+    let ledger_ports = Ports::of(&ledger.addresses);
+    let auditor = place.start_auditor(auditor_ports, ledger_ports, &host.supervisor, &host.reload).await?;
+    let auditor_ports = Ports::of(&auditor.addresses);
+    let (client, properties) = place.client("demo", CLIENT_FILE, ledger_ports, auditor_ports).await?;
+    place.acquaint(&client).await?;
+    records::bootstrap(&client).await?;
+    let (_, audit_properties) = place.client("vault", AUDIT_FILE, ledger_ports, auditor_ports).await?;
+    let running = Running {
+        vault: &vault,
+        ledger: ledger.addresses,
+        auditor: auditor.addresses,
+        properties: &properties,
+        audit_properties: &audit_properties,
     };
-    let core =
-        Arc::new(Core::new(store.store.clone(), settings, Arc::new(SystemRandom), SystemClock::shared())?);
-    let service = Service::new(core.clone(), ports);
-    let address = service
-        .addresses()
-        .first()
-        .map(|(scheme, address)| format!("{scheme}://{address}"))
-        .unwrap_or_default();
-    let keys = open(&core, &args.data_dir).await?;
-    service.spawn(&host.supervisor);
-    announce(&args, &address, keys.root_token.expose())?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", running.json())?;
+    } else {
+        out.write_all(running.greeting(&args.data_dir).as_bytes())?;
+    }
+    out.flush()?;
+    drop(out);
     let outcome = host.run().await;
-    drop(core);
-    store.close().await;
+    auditor.close().await;
+    ledger.close().await;
+    vault.close().await;
     outcome
 }
 
-/// Unseals the vault; at the first start makes it, with a KV engine of version 2 at `secret/`.
-async fn open(core: &Arc<Core>, data_dir: &Path) -> anyhow::Result<DevKeys> {
-    let mut keys = if core.seal_config().await?.is_some() {
-        DevKeys::load(data_dir)?
-    } else {
-        let made = core.initialize(InitRequest::shamir(1, 1)).await?;
-        let [share] = made.shares.as_slice() else { anyhow::bail!("one unseal key was expected") };
-        let keys = DevKeys::new(share.to_base64(), made.root_token.into());
-        keys.save(data_dir)?;
-        keys
-    };
-    core.unseal(keys.unseal_key.expose()).await.context("the unseal key beside the data does not open it")?;
-    if !keys.set_up {
-        enable_kv(core, keys.root_token.expose(), "2").await?;
-        keys.set_up = true;
-        keys.save(data_dir)?;
-    }
-    Ok(keys)
+/// What users are told.
+struct Running<'a> {
+    vault: &'a DevVault,
+    ledger: Addresses,
+    auditor: Addresses,
+    properties: &'a Path,
+    audit_properties: &'a Path,
 }
 
-/// Mounts a KV engine at `secret/`, unless an earlier, interrupted start did.
-pub(crate) async fn enable_kv(core: &Arc<Core>, token: &str, version: &str) -> anyhow::Result<()> {
-    if core.unsealed()?.mounts().get("secret/").is_some() {
-        return Ok(());
+impl Running<'_> {
+    fn json(&self) -> Value {
+        let server = |addresses: Addresses| {
+            let metrics = addresses.prometheus.map(|address| format!("http://{address}/stats/prometheus"));
+            json!({
+                "address": addresses.main,
+                "privileged_address": addresses.privileged,
+                "admin_address": addresses.admin,
+                "metrics": metrics,
+            })
+        };
+        json!({
+            "vault": { "address": self.vault.address, "token": self.vault.root_token.expose() },
+            "ledger": server(self.ledger),
+            "auditor": server(self.auditor),
+            "client": {
+                "properties": self.properties,
+                "audit_properties": self.audit_properties,
+            },
+        })
     }
-    let mount =
-        json!({ "type": "kv", "description": "key/value secret storage", "options": { "version": version } });
-    let data = mount.as_object().cloned().unwrap_or_default();
-    core.handle(Request::internal(Operation::Update, "sys/mounts/secret", data, token)).await?;
-    Ok(())
+
+    fn greeting(&self, data_dir: &Path) -> String {
+        let (address, token) = (&self.vault.address, self.vault.root_token.expose());
+        let (ledger, auditor) = (self.ledger.main, self.auditor.main);
+        let (data_dir, properties) = (data_dir.display(), self.properties.display());
+        let audit_properties = self.audit_properties.display();
+        format!(
+            "Trustkeep is running, for development: on this machine only, without TLS, unsealed.\n\
+             \n\
+             vault    {address}\n\
+             token    {token}\n\
+             ledger   {ledger}   (Scalar DL's protocol; privileged, admin and metrics ports follow it)\n\
+             auditor  {auditor}   (the same; in earnest somebody else runs it, elsewhere)\n\
+             client   {properties}\n\
+             data     {data_dir}   (kept for the next start; remove it to start anew)\n\
+             \n\
+             Try, in another terminal (`trustkeep` may be: cargo run --release --):\n\
+             \n\
+             curl -H 'X-Vault-Token: {token}' -d '{{\"data\":{{\"colour\":\"green\"}}}}' {address}/v1/secret/data/first\n\
+             \n\
+             export VAULT_ADDR={address} VAULT_TOKEN={token}\n\
+             trustkeep vault kv put secret/first colour=blue\n\
+             trustkeep vault audit enable ledger properties_file={audit_properties}\n\
+             \n\
+             trustkeep ledger-client hashstore put-object --properties {properties} --object-id first --hash e3b0c442\n\
+             trustkeep ledger-client hashstore get-object --properties {properties} --object-id first\n\
+             trustkeep ledger-client hashstore validate-object --properties {properties} --object-id first\n\
+             \n\
+             trustkeep demo     shows in seconds how a record that was changed behind the ledger's back is found\n\
+             \n\
+             python3 -c \"import hvac; print(hvac.Client('{address}', token='{token}').secrets.kv.v2.read_secret_version('first', raise_on_deleted_version=True)['data']['data'])\"     (pip install hvac)\n\
+             \n\
+             Stop it with Ctrl-C.\n"
+        )
+    }
 }
 
-fn announce(args: &Args, address: &str, token: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", json!({ "vault": { "address": address, "token": token } }))?;
-    } else {
-        write!(out, "{}", greeting(&args.data_dir, address, token))?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-fn greeting(data_dir: &Path, address: &str, token: &str) -> String {
-    let data_dir = data_dir.display();
-    format!(
-        "Trustkeep is running, for development: on this machine only, without TLS, unsealed.\n\
-         \n\
-         vault    {address}\n\
-         token    {token}\n\
-         data     {data_dir}   (kept for the next start; remove it to start anew)\n\
-         \n\
-         Try, in another terminal:\n\
-         \n\
-         curl -H 'X-Vault-Token: {token}' -d '{{\"data\":{{\"colour\":\"green\"}}}}' {address}/v1/secret/data/first\n\
-         \n\
-         export VAULT_ADDR={address} VAULT_TOKEN={token}\n\
-         trustkeep vault kv put secret/first colour=blue     (or: cargo run --release -- vault kv put …)\n\
-         \n\
-         python3 -c \"import hvac; print(hvac.Client('{address}', token='{token}').secrets.kv.v2.read_secret_version('first', raise_on_deleted_version=True)['data']['data'])\"     (pip install hvac)\n\
-         \n\
-         Stop it with Ctrl-C.\n"
-    )
-}
+const CLIENT_FILE: &str = "client.properties";
+const AUDIT_FILE: &str = "vault-audit.properties";

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use trustkeep_chassis::clock::SystemClock;
+use trustkeep_chassis::shutdown::Reload;
+use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_contract::{BuiltIns, Engines};
 use trustkeep_contract_js::JsEngine;
 use trustkeep_contract_wasm::WasmEngine;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_ledger::settings::Settings;
 use trustkeep_ledger::{Ledger, grpc};
-use trustkeep_scalar_domain::edge::{Edge, serve, stop_deadline};
+use trustkeep_scalar_domain::edge::{Addresses, Edge, serve, stop_deadline};
 use trustkeep_scalar_domain::settings::Domain;
 use trustkeep_scalar_rpc::properties::Properties;
 
@@ -36,30 +38,55 @@ pub(crate) struct Args {
     pub(crate) log_format: Option<String>,
 }
 
+/// A Ledger that answers.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) addresses: Addresses,
+    ledger: Arc<Ledger>,
+    store: ScalarStore,
+}
+
 /// Runs until interrupted.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let properties = load(&args.config)?;
-    let settings = Settings::read(&properties)?;
     let host = Host::start(&args.log_level, args.log_format.as_deref(), false)?;
-    let store = ScalarStore::open(&properties).await?;
-    let clock = SystemClock::shared();
-    let random = Arc::new(SystemRandom);
-    let ledger = Ledger::open(store.store.clone(), settings, engines(), clock.clone(), random).await?;
-    let ledger = Arc::new(ledger);
-    let edge = Edge::new(Domain::Ledger, clock);
-    let server = &ledger.settings().server;
-    let addresses =
-        serve(server, &edge, grpc::routers(&ledger, &edge), &host.supervisor, &host.reload).await?;
-    tracing::info!(
-        ledger = %addresses.main, privileged = %addresses.privileged, admin = %addresses.admin,
-        "the Ledger answers"
-    );
-    let patience = stop_deadline(server);
+    let server = start(&properties, &host.supervisor, &host.reload).await?;
+    let Addresses { main, privileged, admin, .. } = server.addresses;
+    tracing::info!(ledger = %main, %privileged, %admin, "the Ledger answers");
+    let patience = stop_deadline(&server.ledger.settings().server);
     notify::follow(&host.supervisor);
     let outcome = host.run_until(patience).await;
-    drop(ledger);
-    store.close().await;
+    server.close().await;
     outcome
+}
+
+/// Starts a Ledger, which ends with the supervisor's shutdown.
+///
+/// # Errors
+/// Properties that are wrong, a store that does not open, a port that is taken.
+pub(crate) async fn start(
+    properties: &Properties,
+    supervisor: &Supervisor,
+    reload: &Reload,
+) -> anyhow::Result<Server> {
+    let settings = Settings::read(properties)?;
+    let store = ScalarStore::open(properties).await?;
+    let clock = SystemClock::shared();
+    let ledger =
+        Ledger::open(store.store.clone(), settings, engines(), clock.clone(), Arc::new(SystemRandom)).await?;
+    let ledger = Arc::new(ledger);
+    let edge = Edge::new(Domain::Ledger, clock);
+    let routers = grpc::routers(&ledger, &edge);
+    let addresses = serve(&ledger.settings().server, &edge, routers, supervisor, reload).await?;
+    Ok(Server { addresses, ledger, store })
+}
+
+impl Server {
+    /// Closes the store, once the supervisor has ended the service.
+    pub(crate) async fn close(self) {
+        drop(self.ledger);
+        self.store.close().await;
+    }
 }
 
 /// Reads a `.properties` file, with the environment's variables where it names them.

@@ -7,8 +7,10 @@
 
 mod argv;
 mod audit_ledger;
+mod auditor_server;
 mod cli;
 mod completion;
+mod demo;
 mod dev;
 mod host;
 mod ledger_client;

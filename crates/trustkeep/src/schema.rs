@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use trustkeep_vault::settings::Settings;
 
+use self::scalar::SchemaType;
 use crate::stores;
 
 /// Which configuration, and whether only to show.
@@ -15,40 +16,49 @@ use crate::stores;
 #[command(after_help = "Examples:\n  \
     trustkeep schema --config /etc/vault.d/vault.hcl           create what is missing\n  \
     trustkeep schema --config /etc/vault.d/vault.hcl --print   show it, change nothing\n  \
-    trustkeep schema --config ledger.properties                the tables of a Ledger\n  \
-    trustkeep schema --config ledger.properties --schema-file tables.json\n  \
-                                                               tables for functions as well")]
+    trustkeep schema --config ledger.properties                the tables of a Ledger, or of an Auditor\n  \
+    trustkeep schema --config database.properties --schema-type auditor\n  \
+    trustkeep schema --config ledger.properties --schema-file functions.json   also tables for functions")]
 pub(crate) struct Args {
-    /// Configuration file of the service
-    #[arg(long, value_name = "FILE")]
+    /// Configuration of the service: a vault's HCL or JSON, a Ledger's or an Auditor's .properties
+    #[arg(long, short = 'c', value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// Of a Ledger: tables of mutable records to make, as ScalarDB's Schema Loader describes them (JSON)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) schema_file: Option<PathBuf>,
-    /// Print the tables instead of making them
+    /// Print how an administrator makes the tables instead of making them
     #[arg(long)]
     pub(crate) print: bool,
+    /// Whose tables, where the .properties hold nothing but scalar.db.… keys
+    #[arg(long, value_name = "TYPE", env = "SCHEMA_TYPE", ignore_case = true)]
+    schema_type: Option<SchemaType>,
+    /// Also make the tables of mutable records that this file describes (ScalarDB's schema file); a Ledger's alone
+    #[arg(long, short = 'f', value_name = "FILE")]
+    schema_file: Option<PathBuf>,
+    /// Of ScalarDB's Schema Loader: there is no coordinator here whose tables would have to be made
+    #[arg(long)]
+    coordinator: bool,
+    /// Of ScalarDB's Schema Loader: make again what is missing, which is done in any case
+    #[arg(long)]
+    repair_all: bool,
 }
 
 /// Creates or prints the tables.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let properties = args.config.extension().is_some_and(|extension| extension == "properties");
-    let text = if properties { scalar::run(&args).await? } else { vault(&args).await? };
+    if scalar::is_properties(&args.config)? {
+        return scalar::run(args).await;
+    }
+    anyhow::ensure!(
+        args.schema_file.is_none() && !args.coordinator && !args.repair_all,
+        "--schema-file, --coordinator and --repair-all are for the .properties of a Ledger or an Auditor"
+    );
+    let settings = Settings::load(&[args.config], &|name| std::env::var(name).ok())?;
+    let text = stores::describe(&settings.storage)?;
+    if !args.print {
+        trustkeep_chassis::tls::install_provider();
+        stores::create(&settings.storage).await?;
+    }
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     if !args.print {
         writeln!(out, "The tables are there.")?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn vault(args: &Args) -> anyhow::Result<String> {
-    anyhow::ensure!(args.schema_file.is_none(), "--schema-file goes with a Ledger's .properties");
-    let settings = Settings::load(std::slice::from_ref(&args.config), &|name| std::env::var(name).ok())?;
-    let text = stores::describe(&settings.storage)?;
-    if !args.print {
-        trustkeep_chassis::tls::install_provider();
-        stores::create(&settings.storage).await?;
-    }
-    Ok(text)
 }

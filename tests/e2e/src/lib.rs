@@ -1,7 +1,8 @@
 //! The program from outside: it is started as its users start it, spoken to over HTTP and by its own command line,
-//! killed, and looked at. Nothing of its crates is linked in.
+//! killed, and looked at. Nothing of its crates is linked in, but for the store where a test writes into one behind a
+//! server's back.
 //!
-//! - [`Server`]: a running `trustkeep dev` or `trustkeep vault server`;
+//! - [`Server`]: a running `trustkeep dev`, `trustkeep vault server` or `trustkeep ledger`;
 //! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
 //! - [`run`]: a command to its end;
 //! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed.

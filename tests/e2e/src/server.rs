@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::{Client, PATIENCE, program};
+use crate::{Client, PATIENCE, eventually, program};
 
 /// A server that answers. Dropped, it is killed.
 pub struct Server {
@@ -17,6 +17,8 @@ pub struct Server {
     pub address: String,
     /// Of root; empty where the server did not say.
     pub token: String,
+    /// The line of JSON that `trustkeep dev` printed.
+    pub said: Value,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
@@ -28,13 +30,38 @@ impl Server {
     /// # Errors
     /// It did not start; with what it said.
     pub async fn dev(data_dir: &Path) -> anyhow::Result<Self> {
-        let arguments = ["dev", "--json", "--listen", "127.0.0.1:0", "--data-dir"].map(OsStr::new);
+        let arguments = [
+            "dev",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--ledger-port",
+            "0",
+            "--auditor-port",
+            "0",
+            "--data-dir",
+        ];
+        let arguments = arguments.map(OsStr::new);
         let mut server = Self::start(&[&arguments[..], &[data_dir.as_os_str()]].concat(), data_dir).await?;
         let line = server.line("{").await?;
-        let said: Value = serde_json::from_str(&line)?;
-        let text = |pointer| said.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        server.address = text("/vault/address").with_context(|| line.clone())?;
-        server.token = text("/vault/token").with_context(|| line.clone())?;
+        server.said = serde_json::from_str(&line)?;
+        let text = |pointer| server.said.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let (address, token) = (text("/vault/address"), text("/vault/token"));
+        server.address = address.with_context(|| line.clone())?;
+        server.token = token.with_context(|| line.clone())?;
+        Ok(server)
+    }
+
+    /// Starts `trustkeep ledger` with a file of properties, which name its port; it logs beside that.
+    ///
+    /// # Errors
+    /// It did not start; with what it said.
+    pub async fn ledger(properties: &Path, port: u16) -> anyhow::Result<Self> {
+        let arguments = [OsStr::new("ledger"), OsStr::new("--config"), properties.as_os_str()];
+        let mut server = Self::start(&arguments, properties).await?;
+        server.address = format!("http://127.0.0.1:{port}");
+        let listens = eventually("the ledger's port", async || Ok(server.client().connect().await.ok()));
+        listens.await.with_context(|| server.log())?;
         Ok(server)
     }
 
@@ -62,7 +89,7 @@ impl Server {
         let mut child = command.spawn().context("the program does not start")?;
         let stdout = child.stdout.take().context("no standard output")?;
         let lines = BufReader::new(stdout).lines();
-        Ok(Server { address: String::new(), token: String::new(), child, lines, log })
+        Ok(Server { address: String::new(), token: String::new(), said: Value::Null, child, lines, log })
     }
 
     /// The next line of its standard output that holds `text`.

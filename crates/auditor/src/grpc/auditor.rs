@@ -3,24 +3,26 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
+use trustkeep_scalar_domain::edge::{Edge, RequestKind};
 use trustkeep_scalar_rpc::messages::{
     ContractExecutionRequest, ContractExecutionResponse, ContractRegistrationRequest,
     ContractsListingRequest, ContractsListingResponse, ExecutionOrderingResponse, ExecutionValidationRequest,
 };
 use trustkeep_scalar_rpc::services;
 
-use super::answer;
 use crate::Auditor;
 
 /// Serves clients.
 #[derive(Clone, Debug)]
-pub struct AuditorRpc(Arc<Auditor>);
+pub(crate) struct AuditorRpc {
+    auditor: Arc<Auditor>,
+    edge: Edge,
+}
 
 impl AuditorRpc {
-    /// Serves `auditor`.
-    #[must_use]
-    pub fn new(auditor: Arc<Auditor>) -> Self {
-        Self(auditor)
+    /// Serves `auditor`; every call passes `edge`.
+    pub(crate) fn new(auditor: Arc<Auditor>, edge: Edge) -> Self {
+        Self { auditor, edge }
     }
 }
 
@@ -30,7 +32,9 @@ impl services::Auditor for AuditorRpc {
         &self,
         request: Request<ContractRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_contract(request.into_inner())).await
+        self.edge
+            .call(RequestKind::ContractRegistration, self.auditor.register_contract(request.into_inner()))
+            .await
     }
 
     async fn list_contracts(
@@ -38,10 +42,10 @@ impl services::Auditor for AuditorRpc {
         request: Request<ContractsListingRequest>,
     ) -> Result<Response<ContractsListingResponse>, Status> {
         let listed = async {
-            let json = self.0.list_contracts(request.into_inner()).await?;
+            let json = self.auditor.list_contracts(request.into_inner()).await?;
             Ok(ContractsListingResponse { json })
         };
-        answer(listed).await
+        self.edge.call(RequestKind::ContractsListing, listed).await
     }
 
     async fn order_execution(
@@ -49,10 +53,10 @@ impl services::Auditor for AuditorRpc {
         request: Request<ContractExecutionRequest>,
     ) -> Result<Response<ExecutionOrderingResponse>, Status> {
         let ordered = async {
-            let signature = self.0.order(request.get_ref()).await?;
+            let signature = self.auditor.order(request.get_ref()).await?;
             Ok(ExecutionOrderingResponse { signature })
         };
-        answer(ordered).await
+        self.edge.call(RequestKind::ContractExecution, ordered).await
     }
 
     async fn validate_execution(
@@ -60,6 +64,11 @@ impl services::Auditor for AuditorRpc {
         request: Request<ExecutionValidationRequest>,
     ) -> Result<Response<ContractExecutionResponse>, Status> {
         let ExecutionValidationRequest { request, proofs } = request.into_inner();
-        answer(self.0.validate(&request.unwrap_or_default(), proofs)).await
+        self.edge
+            .call(
+                RequestKind::ExecutionValidation,
+                self.auditor.validate(&request.unwrap_or_default(), proofs),
+            )
+            .await
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use trustkeep_scalar_domain::asset::AssetKey;
+use trustkeep_scalar_domain::edge::{Edge, RequestKind};
 use trustkeep_scalar_domain::requests;
 use trustkeep_scalar_rpc::messages::{
     AssetLockRecoveryRequest, AssetLockRecoveryResponse, CertificateRegistrationRequest,
@@ -12,18 +13,19 @@ use trustkeep_scalar_rpc::messages::{
 };
 use trustkeep_scalar_rpc::services;
 
-use super::answer;
 use crate::Auditor;
 
 /// Serves administrators.
 #[derive(Clone, Debug)]
-pub struct AuditorPrivilegedRpc(Arc<Auditor>);
+pub(crate) struct AuditorPrivilegedRpc {
+    auditor: Arc<Auditor>,
+    edge: Edge,
+}
 
 impl AuditorPrivilegedRpc {
-    /// Serves `auditor`.
-    #[must_use]
-    pub fn new(auditor: Arc<Auditor>) -> Self {
-        Self(auditor)
+    /// Serves `auditor`; every call passes `edge`.
+    pub(crate) fn new(auditor: Arc<Auditor>, edge: Edge) -> Self {
+        Self { auditor, edge }
     }
 }
 
@@ -33,28 +35,39 @@ impl services::AuditorPrivileged for AuditorPrivilegedRpc {
         &self,
         request: Request<CertificateRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_certificate(request.into_inner())).await
+        self.edge
+            .call(
+                RequestKind::CertificateRegistration,
+                self.auditor.register_certificate(request.into_inner()),
+            )
+            .await
     }
 
     async fn register_secret(
         &self,
         request: Request<SecretRegistrationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.register_secret(request.into_inner())).await
+        self.edge
+            .call(RequestKind::SecretRegistration, self.auditor.register_secret(request.into_inner()))
+            .await
     }
 
     async fn create_namespace(
         &self,
         request: Request<NamespaceCreationRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.create_namespace(request.into_inner())).await
+        self.edge
+            .call(RequestKind::NamespaceCreation, self.auditor.create_namespace(request.into_inner()))
+            .await
     }
 
     async fn drop_namespace(
         &self,
         request: Request<NamespaceDroppingRequest>,
     ) -> Result<Response<()>, Status> {
-        answer(self.0.drop_namespace(request.into_inner())).await
+        self.edge
+            .call(RequestKind::NamespaceDropping, self.auditor.drop_namespace(request.into_inner()))
+            .await
     }
 
     async fn list_namespaces(
@@ -62,10 +75,10 @@ impl services::AuditorPrivileged for AuditorPrivilegedRpc {
         request: Request<NamespacesListingRequest>,
     ) -> Result<Response<NamespacesListingResponse>, Status> {
         let listed = async {
-            let json = self.0.list_namespaces(request.into_inner()).await?;
+            let json = self.auditor.list_namespaces(request.into_inner()).await?;
             Ok(NamespacesListingResponse { json })
         };
-        answer(listed).await
+        self.edge.call(RequestKind::NamespacesListing, listed).await
     }
 
     async fn recover_asset_lock(
@@ -76,16 +89,16 @@ impl services::AuditorPrivileged for AuditorPrivilegedRpc {
         let recovered = async {
             requests::check_asset_id(&asset_id)?;
             let namespace = requests::context_namespace(&namespace).to_owned();
-            let result = self.0.recover_lock(&AssetKey { namespace, id: asset_id }).await?;
+            let result = self.auditor.recover_lock(&AssetKey { namespace, id: asset_id }).await?;
             Ok(AssetLockRecoveryResponse { result: result.into() })
         };
-        answer(recovered).await
+        self.edge.call(RequestKind::AssetLockRecovery, recovered).await
     }
 
     async fn purge_transaction_states(
         &self,
         _: Request<TransactionStatePurgeRequest>,
     ) -> Result<Response<TransactionStatePurgeResponse>, Status> {
-        answer(self.0.purge()).await
+        self.edge.call(RequestKind::TransactionStatePurge, self.auditor.purge()).await
     }
 }

@@ -72,6 +72,17 @@ pub(crate) fn describe(properties: &Properties, tables: &[Table]) -> anyhow::Res
     })
 }
 
+/// What store the properties name, without any secret, and what these tables are called there.
+pub(crate) fn list(properties: &Properties, tables: &[Table]) -> anyhow::Result<(String, Vec<String>)> {
+    let (place, prefix) = match place(properties)? {
+        Place::Memory => ("memory".into(), String::new()),
+        Place::Embedded(dir) => (format!("the embedded store in {}", dir.display()), String::new()),
+        Place::Postgres(_) => ("PostgreSQL".into(), String::new()),
+        Place::Dynamo(settings) => (format!("DynamoDB, {}", settings.region), settings.table_prefix),
+    };
+    Ok((place, tables.iter().map(|table| format!("{prefix}{}", table.qualified())).collect()))
+}
+
 fn place(properties: &Properties) -> anyhow::Result<Place<'_>> {
     let storage = properties.text("scalar.db.storage").context(
         "scalar.db.storage is not set: embedded (a directory of this machine), jdbc (PostgreSQL), dynamo (DynamoDB) or \
@@ -97,11 +108,19 @@ fn place(properties: &Properties) -> anyhow::Result<Place<'_>> {
     }
 }
 
-/// A JDBC URL of PostgreSQL; user and password stand beside it.
+/// A JDBC URL of PostgreSQL as one of libpq's; user and password stand beside it.
 fn postgres(properties: &Properties, url: &str) -> anyhow::Result<PostgresSettings> {
-    let rest = url.strip_prefix("jdbc:postgresql://").with_context(
+    let place = url.strip_prefix("jdbc:postgresql:").with_context(
         || "scalar.db.contact_points must begin with jdbc:postgresql://: other databases are not supported",
     )?;
+    // Without a host the driver means this machine.
+    let place = match place.strip_prefix("//") {
+        Some(place) if place.starts_with('/') => format!("localhost{place}"),
+        Some(place) => place.to_owned(),
+        None => format!("localhost/{place}"),
+    };
+    let (place, query) = place.split_once('?').unwrap_or((&place, ""));
+    let parameters: Vec<String> = query.split('&').filter_map(parameter).collect();
     let mut whole = Zeroizing::new(String::from("postgresql://"));
     if let Some(user) = properties.text("scalar.db.username") {
         encode(user, &mut whole);
@@ -111,8 +130,29 @@ fn postgres(properties: &Properties, url: &str) -> anyhow::Result<PostgresSettin
         }
         whole.push('@');
     }
-    whole.push_str(rest);
-    PostgresSettings::parse(&whole).context("scalar.db.contact_points")
+    whole.push_str(&format!("{place}?{}", parameters.join("&")));
+    PostgresSettings::parse(&whole).context("scalar.db.contact_points, scalar.db.username")
+}
+
+/// A parameter of the JDBC driver in libpq's words; `None` for one that says how the driver does its own work.
+fn parameter(pair: &str) -> Option<String> {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    match name {
+        ""
+        | "binaryTransfer"
+        | "defaultRowFetchSize"
+        | "loggerLevel"
+        | "preparedStatementCacheQueries"
+        | "preparedStatementCacheSizeMiB"
+        | "prepareThreshold"
+        | "reWriteBatchedInserts"
+        | "tcpKeepAlive" => None,
+        "ssl" if value == "false" => Some("sslmode=disable".into()),
+        "ssl" => Some("sslmode=verify-full".into()),
+        "ApplicationName" => Some(format!("application_name={value}")),
+        "connectTimeout" => Some(format!("connect_timeout={value}")),
+        _ => Some(pair.to_owned()),
+    }
 }
 
 /// The region, with an access key as user and its secret as password, or the credentials that the environment has.
@@ -127,6 +167,9 @@ fn dynamo(properties: &Properties, region: &str) -> anyhow::Result<DynamoSetting
     settings.endpoint = properties.text("scalar.db.dynamo.endpoint_override").map(str::to_owned);
     settings.table_prefix =
         properties.text("scalar.db.dynamo.namespace.prefix").unwrap_or_default().to_owned();
+    if settings.endpoint.as_ref().is_some_and(|endpoint| !endpoint.contains(".amazonaws.com")) {
+        settings.transaction_rows_max = super::EMULATOR_ROWS_MAX;
+    }
     Ok(settings)
 }
 
@@ -168,6 +211,23 @@ mod tests {
         let dynamo = "scalar.db.storage=dynamo\nscalar.db.contact_points=eu-central-1\nscalar.db.username=k\n\
                       scalar.db.password=s\nscalar.db.dynamo.endpoint_override=http://localhost:8000\n";
         assert_eq!(read(dynamo)?, "dynamo eu-central-1 Some(\"http://localhost:8000\")");
+        Ok(())
+    }
+
+    #[test]
+    fn urls_of_jdbc_are_read_as_the_driver_reads_them() -> anyhow::Result<()> {
+        for (url, host) in [
+            ("jdbc:postgresql://db.example:6432/ledger?ssl=true&reWriteBatchedInserts=true", "db.example"),
+            ("jdbc:postgresql://127.0.0.1/ledger?ApplicationName=me&connectTimeout=3", "127.0.0.1"),
+            ("jdbc:postgresql:///ledger", "localhost"),
+            ("jdbc:postgresql:ledger", "localhost"),
+        ] {
+            let properties =
+                Properties::parse("scalar.db.username=u\nscalar.db.password=hushhush", &|_| None)?;
+            let said = format!("{:?}", postgres(&properties, url)?);
+            assert!(said.contains(host) && said.contains("Some(\"ledger\")"), "{said}");
+            assert!(!said.contains("hushhush"), "{said}");
+        }
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::Storage;
 
 use super::Args;
-use crate::dev::enable_kv;
+use crate::dev::vault::enable_kv;
 use crate::host::Host;
 use crate::stores::VaultStore;
 

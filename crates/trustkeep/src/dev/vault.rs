@@ -1,0 +1,99 @@
+//! The vault of a development deployment: unsealed by a key beside its data.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::json;
+use trustkeep_chassis::clock::SystemClock;
+use trustkeep_chassis::http::ListenSettings;
+use trustkeep_chassis::supervisor::Supervisor;
+use trustkeep_crypto::SecretString;
+use trustkeep_crypto::random::SystemRandom;
+use trustkeep_vault::core::{Core, CoreSettings, InitRequest, audit};
+use trustkeep_vault::http::EdgeSettings;
+use trustkeep_vault::request::{Operation, Request};
+use trustkeep_vault::service::{Ports, Service};
+
+use super::keys::DevKeys;
+use crate::audit_ledger;
+use crate::stores::VaultStore;
+
+/// A vault that is open and served.
+pub(crate) struct DevVault {
+    /// `http://127.0.0.1:8200`
+    pub(crate) address: String,
+    pub(crate) root_token: SecretString,
+    core: Arc<Core>,
+    store: VaultStore,
+}
+
+impl DevVault {
+    /// Opens the vault whose data are in a directory, serves it and unseals it; at the first start makes it, with a KV
+    /// engine of version 2 at `secret/`.
+    ///
+    /// # Errors
+    /// A port that is taken, before anything is made; a store that does not open; lost keys.
+    pub(crate) async fn start(
+        data_dir: &Path,
+        listen: SocketAddr,
+        supervisor: &Supervisor,
+    ) -> anyhow::Result<Self> {
+        let listener = ListenSettings::new("vault", listen);
+        let ports = Ports::bind(vec![(listener, EdgeSettings::default())]).await;
+        let ports = ports.with_context(|| format!("cannot start on the data in {}", data_dir.display()))?;
+        let store = VaultStore::embedded(&data_dir.join("store")).await?;
+        let settings = CoreSettings {
+            storage_type: "file".into(),
+            cluster_name: "trustkeep-dev".into(),
+            ..Default::default()
+        };
+        let core = Core::new(store.store.clone(), settings, Arc::new(SystemRandom), SystemClock::shared())?;
+        let kinds = audit::builtin(SystemClock::shared(), vec![data_dir.to_owned()]);
+        let core = Arc::new(core.with_audit_kinds(kinds.with("ledger", audit_ledger::kind())));
+        let service = Service::new(core.clone(), ports);
+        let address = service.addresses().first().map(|(scheme, address)| format!("{scheme}://{address}"));
+        let keys = open(&core, data_dir).await?;
+        service.spawn(supervisor);
+        Ok(DevVault { address: address.unwrap_or_default(), root_token: keys.root_token, core, store })
+    }
+
+    /// Closes the store, once the supervisor has ended the service.
+    pub(crate) async fn close(self) {
+        drop(self.core);
+        self.store.close().await;
+    }
+}
+
+/// Unseals the vault; at the first start makes it.
+async fn open(core: &Arc<Core>, data_dir: &Path) -> anyhow::Result<DevKeys> {
+    let mut keys = if core.seal_config().await?.is_some() {
+        DevKeys::load(data_dir)?
+    } else {
+        let made = core.initialize(InitRequest::shamir(1, 1)).await?;
+        let [share] = made.shares.as_slice() else { anyhow::bail!("one unseal key was expected") };
+        let keys = DevKeys::new(share.to_base64(), made.root_token.into());
+        keys.save(data_dir)?;
+        keys
+    };
+    core.unseal(keys.unseal_key.expose()).await.context("the unseal key beside the data does not open it")?;
+    if !keys.set_up {
+        enable_kv(core, keys.root_token.expose(), "2").await?;
+        keys.set_up = true;
+        keys.save(data_dir)?;
+    }
+    Ok(keys)
+}
+
+/// Mounts a KV engine at `secret/`, unless an earlier, interrupted start did.
+pub(crate) async fn enable_kv(core: &Arc<Core>, token: &str, version: &str) -> anyhow::Result<()> {
+    if core.unsealed()?.mounts().get("secret/").is_some() {
+        return Ok(());
+    }
+    let mount =
+        json!({ "type": "kv", "description": "key/value secret storage", "options": { "version": version } });
+    let data = mount.as_object().cloned().unwrap_or_default();
+    core.handle(Request::internal(Operation::Update, "sys/mounts/secret", data, token)).await?;
+    Ok(())
+}

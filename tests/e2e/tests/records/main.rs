@@ -1,0 +1,18 @@
+//! Ledger, auditor and vault together, from outside: `dev`, `demo`, and the vault's audit log in the ledger.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod audit_device;
+mod demo;
+mod dev;
+mod schema;
+
+use std::path::Path;
+
+use trustkeep_e2e::{Finished, program, run};
+
+/// Runs `trustkeep ledger-client …` as the client whose properties these are.
+async fn client(properties: &Path, words: &[&str], more: &[&str]) -> Finished {
+    let properties = ["--properties", properties.to_str().unwrap()];
+    let arguments = [&["ledger-client"][..], words, &properties, more].concat();
+    run(program(), &arguments, &[]).await.unwrap()
+}
