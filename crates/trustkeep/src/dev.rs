@@ -143,7 +143,7 @@ impl Running<'_> {
              \n\
              trustkeep ledger-client hashstore put-object --properties {properties} --object-id first --hash e3b0c442\n\
              trustkeep ledger-client hashstore get-object --properties {properties} --object-id first\n\
-             trustkeep ledger-client hashstore validate-object --properties {properties} --object-id first\n\
+             trustkeep ledger-client hashstore validate-ledger --properties {properties} --object-id first\n\
              \n\
              trustkeep demo     shows in seconds how a record that was changed behind the ledger's back is found\n\
              \n\

@@ -35,7 +35,7 @@ async fn dev_runs_ledger_and_auditor_and_finds_them_again() {
     let demo = properties(&dev, "/client/properties");
     let got = client(&demo, &["hashstore", "get-object"], &["--object-id", "a"]).await;
     assert!(got.code == 0 && got.stdout.contains("\"h1\""), "{got:?}");
-    let valid = client(&demo, &["hashstore", "validate-object"], &["--object-id", "a"]).await;
+    let valid = client(&demo, &["hashstore", "validate-ledger"], &["--object-id", "a"]).await;
     assert!(valid.code == 0 && valid.stdout.contains("\"OK\""), "{valid:?}");
     assert!(valid.stdout.contains("Auditor") || valid.stdout.contains("auditor"), "both proofs: {valid:?}");
     dev.stop().await.unwrap();
