@@ -115,6 +115,11 @@ class Postgres:
         self._run("psql", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c", f'CREATE DATABASE "{name}"')
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
+    def ask(self, url, statement):
+        """What psql prints for a statement, without headings, line by line."""
+        command = [self._programs / "psql", url, "-A", "-t", "-c", statement]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[:-1]
+
     def stop(self):
         self._keeper.stdin.close()
         self._keeper.wait(processes.PATIENCE_SECONDS)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use trustkeep_crypto::hash::{Algorithm, Hasher};
 use trustkeep_scalar_client::{Client, ClientConfig};
 use trustkeep_scalar_rpc::StatusCode;
@@ -21,8 +21,9 @@ use trustkeep_vault::core::audit::{Device, DeviceError, DeviceFactory, DeviceOpt
 const CONTRACT_ID: &str = "object.v1_0_0.Put";
 const BINARY_NAME: &str = "com.scalar.dl.genericcontracts.object.v1_0_0.Put";
 const ASSET_ID: &str = "vault-audit";
-/// Entries that wait at most; more fail at once.
+/// Entries that wait at most, and their bytes; more fail at once.
 const WAITING_MAX: usize = 4096;
+const WAITING_BYTES_MAX: u32 = 64 << 20;
 /// Bytes of entries in one state: the argument holds them escaped, the state once more, and a DynamoDB item 400 KB.
 const STATE_BYTES_MAX: usize = 96 * 1024;
 /// How often a state is tried where another writer was faster, or nobody knows what became of it.
@@ -40,11 +41,14 @@ pub(crate) fn kind() -> DeviceFactory {
 /// A queue in front of one task, which writes states one after another.
 struct Ledger {
     entries: mpsc::Sender<Entry>,
+    /// A permit for each byte that may wait.
+    room: Arc<Semaphore>,
     timeout: Duration,
 }
 
 struct Entry {
     line: Bytes,
+    _room: OwnedSemaphorePermit,
     written: oneshot::Sender<Result<(), DeviceError>>,
 }
 
@@ -63,7 +67,7 @@ impl Ledger {
         let (entries, queue) = mpsc::channel(WAITING_MAX);
         let writer = Writer { client, asset_id, timeout, is_registered: OnceCell::new() };
         tokio::spawn(writer.run(queue));
-        Ok(Self { entries, timeout })
+        Ok(Self { entries, room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)), timeout })
     }
 }
 
@@ -71,9 +75,10 @@ impl Ledger {
 impl Device for Ledger {
     async fn write(&self, line: Bytes) -> Result<(), DeviceError> {
         let (written, answer) = oneshot::channel();
-        self.entries
-            .try_send(Entry { line, written })
-            .map_err(|_| DeviceError::new("too many entries wait for the ledger"))?;
+        let full = || DeviceError::new("too many entries wait for the ledger");
+        let bytes = u32::try_from(line.len()).unwrap_or(u32::MAX).min(WAITING_BYTES_MAX);
+        let room = self.room.clone().try_acquire_many_owned(bytes).map_err(|_| full())?;
+        self.entries.try_send(Entry { line, _room: room, written }).map_err(|_| full())?;
         // One state may be on its way already, the next one carries this entry.
         match tokio::time::timeout(self.timeout * 2, answer).await {
             Ok(Ok(written)) => written,
