@@ -72,8 +72,8 @@ fn paths(dir: &Path, name: &str) -> [PathBuf; 2] {
 async fn read_back(auditor: &Path) -> String {
     let argument = json!({ "asset_id": ASSET }).to_string();
     let read =
-        client(auditor, &["execute-contract"], &["--contract-id", "read", "--contract-argument", &argument]);
-    let read = read.await;
+        client(auditor, &["execute-contract"], &["--contract-id", "read", "--contract-argument", &argument])
+            .await;
     assert_eq!(read.code, 0, "{read:?}");
     let json = read.stdout.trim_start().trim_start_matches("Contract result:");
     let states: Value = serde_json::from_str(json).unwrap();
