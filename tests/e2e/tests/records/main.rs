@@ -1,5 +1,5 @@
 //! Ledger, auditor and vault together, from outside: `dev`, `demo`, and the vault's audit log in the ledger.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod audit_device;
 mod demo;
