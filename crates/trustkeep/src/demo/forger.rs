@@ -39,7 +39,7 @@ async fn forge_in(store: &dyn Store, asset_id: &str, from: &str, to: &str) -> an
     let record = page.records.first().with_context(|| format!("there is no asset {asset_id}"))?;
     let mut row = read(table, record).with_context(|| format!("{asset_id}: {record:?}"))?;
     anyhow::ensure!(row.output.contains(from), "{asset_id} does not hold {from}: {}", row.output);
-    let before = std::mem::replace(&mut row.output, String::new());
+    let before = std::mem::take(&mut row.output);
     row.output = before.replace(from, to);
     row.hash = row.computed_hash(asset_id);
     let values = table.columns().iter().zip(record.row.values()).map(|(column, value)| match &*column.name {
