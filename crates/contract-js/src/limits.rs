@@ -24,6 +24,7 @@ pub const BYTES_PER_TICK: u64 = 2;
 /// Ticks of the check of a signature.
 pub const TICKS_SIGNATURE: u64 = 2_500;
 
-/// How long an execution may take, looked at with each report. An operation on a large text is one tick, however
-/// long it takes: this ends what ticks do not, and no honest contract comes near it.
+/// How long an execution may take, looked at with each report. An operation on a large text or number is one tick,
+/// however long it takes: this ends what ticks do not, though late if each of ten thousand such operations is slow. No
+/// honest contract comes near it.
 pub const TIME_MAX: Duration = Duration::from_secs(10);
