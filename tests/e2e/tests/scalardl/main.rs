@@ -1,0 +1,7 @@
+//! A Ledger and an Auditor as processes of their own: killed between steps, gone back in time, changed behind their
+//! backs.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod crashes;
+mod domains;
+mod tampering;
