@@ -47,6 +47,14 @@ impl Case {
         Ok(Self { request, claims, input, written, read, result: outcome.result })
     }
 
+    /// About how many bytes its rows and texts are.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows = self.written.values().chain(self.read.values());
+        let rows = rows.map(|row| row.argument.len() + row.output.len() + row.input.len() + ROW_BYTES);
+        let result = self.result.as_ref().map_or(0, String::len);
+        rows.sum::<usize>() + self.request.argument.len() + result + self.claims.len() * ROW_BYTES
+    }
+
     /// The proofs that the Ledger must give, and we give too, unsigned: one for each asset that has a state now, in
     /// the one order.
     ///
@@ -83,6 +91,9 @@ impl Case {
         }
     }
 }
+
+/// About what a row or a lock weighs beside its texts.
+const ROW_BYTES: usize = 512;
 
 /// Holds one proof against our own.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use trustkeep_scalar_domain::asset::{AssetKey, AssetRow};
+use trustkeep_scalar_domain::asset::AssetKey;
 use trustkeep_store::Version;
 
 use crate::case::Case;
@@ -84,18 +84,6 @@ struct OrderBytes;
 
 impl Weighter<String, Arc<Order>> for OrderBytes {
     fn weight(&self, _nonce: &String, order: &Arc<Order>) -> u64 {
-        let rows = |rows: &BTreeMap<AssetKey, AssetRow>| -> usize {
-            rows.values().map(|row| row.argument.len() + row.output.len() + row.input.len() + ROW_BYTES).sum()
-        };
-        let case = &order.case;
-        let bytes = rows(&case.written)
-            + rows(&case.read)
-            + case.request.argument.len()
-            + case.result.as_ref().map_or(0, String::len)
-            + order.locks.len() * ROW_BYTES;
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        u64::try_from(order.case.bytes()).unwrap_or(u64::MAX)
     }
 }
-
-/// About what a row weighs beside its texts.
-const ROW_BYTES: usize = 512;

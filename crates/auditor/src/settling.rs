@@ -17,6 +17,9 @@ use crate::service::Auditor;
 /// How often an end is written anew because others took or released read locks at the same moment.
 const ATTEMPTS_MAX: usize = 256;
 
+/// What surely fits: far less than a hundred rows and 400 KB a row, the narrowest bounds of a store.
+const SMALL_CLAIMS: usize = 16;
+const SMALL_BYTES: usize = 128 << 10;
 /// How often the locks of an order are read until they say one thing.
 const VIEWS_MAX: usize = 3;
 
@@ -171,6 +174,10 @@ impl Auditor {
     /// # Errors
     /// 414 with the store's bound.
     pub(crate) fn check_size(&self, case: &Case) -> Result<()> {
+        // What fits every store is not put together to be measured.
+        if case.claims.len() <= SMALL_CLAIMS && case.bytes() <= SMALL_BYTES {
+            return Ok(());
+        }
         let locks = case.claims.iter().map(|(key, claim)| {
             let lock = crate::locks::AssetLock { age: claim.age, holders: crate::locks::Holders::None };
             (key.clone(), SeenLock { lock, version: Some(Version(0)) })

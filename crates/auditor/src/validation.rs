@@ -82,7 +82,7 @@ impl Auditor {
         let case = &order.case;
         let ours = case.proofs()?;
         case.compare(&ours, theirs)?;
-        self.end(case, order.proof, order.locks.clone()).await?;
+        self.end(case, order.proof, order.locks.clone(), theirs).await?;
         Ok((case.result.clone(), ours))
     }
 
@@ -98,18 +98,24 @@ impl Auditor {
         match standing {
             Standing::Held(locks) => {
                 check_inputs(&case, &locks)?;
-                self.end(&case, proof.version, locks).await?;
+                self.end(&case, proof.version, locks, theirs).await?;
             }
             _ => self.check_written(&case).await?,
         }
         Ok((case.result, ours))
     }
 
-    async fn end(&self, case: &Case, proof: Version, locks: BTreeMap<AssetKey, SeenLock>) -> Result<()> {
+    async fn end(
+        &self,
+        case: &Case,
+        proof: Version,
+        locks: BTreeMap<AssetKey, SeenLock>,
+        theirs: &[AssetProof],
+    ) -> Result<()> {
         let ending =
             Ending { request: &case.request, claims: &case.claims, proof, rows: Some(&case.written) };
         match self.settle(ending, locks).await? {
-            Standing::Abandoned => Err(failure::recovered()),
+            Standing::Abandoned => Err(abandoned(&case.request, &case.claims, theirs)),
             Standing::Held(_) | Standing::Validated => {
                 self.purger.completed(&case.request.nonce);
                 Ok(())
