@@ -42,6 +42,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         told = tell(dir.path(), &host) => told,
         () = host.supervisor.shutdown().wait() => Err(anyhow::anyhow!("the demo was interrupted")),
     };
+    let told = match told {
+        Ok(stage) => stage.strike().await,
+        Err(error) => Err(error),
+    };
     host.supervisor.shutdown().trigger("the demo is over");
     let ended = host.run().await;
     told?;
@@ -52,7 +56,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     ended
 }
 
-async fn tell(dir: &Path, host: &Host) -> anyhow::Result<()> {
+async fn tell(dir: &Path, host: &Host) -> anyhow::Result<Stage> {
     let mut stage = Stage::set(dir, &host.supervisor, &host.reload).await?;
     chapter("A vault, a ledger and an auditor")?;
     say(&format!(
@@ -71,7 +75,7 @@ async fn tell(dir: &Path, host: &Host) -> anyhow::Result<()> {
     catch(&stage).await?;
     go_on(&stage).await?;
     read_the_audit_log(&stage).await?;
-    stage.strike().await
+    Ok(stage)
 }
 
 async fn keep_a_secret(stage: &Stage) -> anyhow::Result<()> {

@@ -123,7 +123,7 @@ async fn the_log_in_the_ledger_is_whole_and_what_is_changed_in_it_is_found() {
     let auditor = client_properties(dir, "auditor", port, privileged);
     assert_eq!(client(&auditor, &["register-cert"], &[]).await.code, 0);
     let class = dir.join("reader.class");
-    fs::write(&class, [b"\xca\xfe\xba\xbe", READER.as_bytes()].concat()).unwrap();
+    fs::write(&class, trustkeep_scalar_client::class_stub(READER)).unwrap();
     let names = ["--contract-id", "read", "--contract-binary-name", READER, "--contract-class-file"];
     let registered =
         client(&auditor, &["register-contract"], &[&names[..], &[class.to_str().unwrap()]].concat()).await;

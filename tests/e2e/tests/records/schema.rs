@@ -32,6 +32,6 @@ async fn statements_for_an_administrator_are_printed_without_a_connection() {
     let arguments = ["schema", "--config", config.to_str().unwrap(), "--print"];
     let printed = run(program(), &arguments, &[]).await.unwrap();
     assert_eq!(printed.code, 0, "{printed:?}");
-    assert!(printed.stdout.contains("CREATE TABLE IF NOT EXISTS scalar.asset "), "{}", printed.stdout);
+    assert!(printed.stdout.contains(r#"CREATE TABLE IF NOT EXISTS "scalar"."asset" "#), "{}", printed.stdout);
     assert!(!printed.stdout.contains("hushhush"));
 }
