@@ -17,7 +17,7 @@ use trustkeep_scalar_rpc::identity::Verifier;
 use trustkeep_scalar_rpc::messages::{AssetLockRecoveryResult, AssetProof, TransactionState};
 use trustkeep_scalar_rpc::{Error, Result};
 
-use crate::case::{compare, key_of};
+use crate::case::{Case, compare, key_of};
 use crate::failure;
 use crate::locks::next_age;
 use crate::request::RequestProof;
@@ -182,6 +182,7 @@ impl Auditor {
             let theirs = theirs.as_ref().ok_or_else(|| failure::proof_absent(key))?;
             compare(key, &row.proof(key)?, theirs)?;
         }
+        self.compare_reads(&case).await?;
         let Standing::Held(locks) = self.books.standing(proof).await? else { return Ok(Recovery::Ended) };
         check_inputs(&case, &locks)?;
         let ending = Ending {
@@ -193,6 +194,23 @@ impl Auditor {
         self.settle(ending, locks).await?;
         self.recovered(proof, true);
         Ok(Recovery::Released)
+    }
+
+    /// That the Ledger still shows what a committed order read: where it does not, a validation has failed on it, and the
+    /// lock is the evidence.
+    async fn compare_reads(&self, case: &Case) -> Result<()> {
+        let verifier = self.keys.ledger(&self.identities).await?;
+        for ours in case.proofs()? {
+            let key = key_of(&ours);
+            if case.written.contains_key(&key) {
+                continue;
+            }
+            let theirs =
+                self.ledger.proof(&key, ours.age).await?.ok_or_else(|| failure::proof_absent(&key))?;
+            is_of(&ours.nonce, (&key, ours.age), &theirs, &*verifier)?;
+            compare(&key, &ours, &theirs)?;
+        }
+        Ok(())
     }
 
     /// Releases the locks of an order that wrote nothing.
