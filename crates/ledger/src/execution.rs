@@ -196,7 +196,7 @@ impl Executor {
         let Failed { error, seen } = failed;
         let by_contract =
             matches!(error.code, StatusCode::ContractContextualError | StatusCode::RuntimeError);
-        if !by_contract || seen.len() < 2 {
+        if !by_contract || seen.is_empty() {
             return error;
         }
         let expected =

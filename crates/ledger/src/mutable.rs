@@ -26,7 +26,7 @@ pub use registry::define_tables;
 pub(crate) use registry::{Schemas, check_namespace};
 
 use crate::failure::{MUTABLE, ledger};
-use crate::reader::Wait;
+use crate::reader::{Room, Wait};
 use schema::{KeyColumn, Schema, is_native};
 use values::{add_to_key, take_from_key, to_store};
 
@@ -42,6 +42,7 @@ pub(crate) struct MutableRecords<'a> {
     context_namespace: &'a str,
     wait: &'a Wait,
     failure: Option<Error>,
+    room: Room,
     changes: Changes,
 }
 
@@ -77,7 +78,7 @@ impl<'a> MutableRecords<'a> {
         wait: &'a Wait,
     ) -> Self {
         let changes = Changes { partitions: Some(schemas.partitions().clone()), ..Changes::default() };
-        Self { store, schemas, context_namespace, wait, failure: None, changes }
+        Self { store, schemas, context_namespace, wait, failure: None, room: Room::new(), changes }
     }
 
     /// Why the last function was ended, if it was.
@@ -111,6 +112,7 @@ impl<'a> MutableRecords<'a> {
         if !self.changes.records.contains_key(&place) {
             let found = self.wait.on(self.store.get(&schema.table, key));
             let found = found.map_err(|error| MUTABLE.error(&error))?;
+            found.iter().try_for_each(|record| self.room.take_bytes(record.row.size()))?;
             self.changes.saw(&schema.table, key, found.as_deref())?;
         }
         self.changes.records.get_mut(&place).ok_or_else(|| Error::runtime("a record was lost"))
@@ -188,6 +190,7 @@ impl<'a> MutableRecords<'a> {
             let page = self.wait.on(self.store.scan(&schema.table, &scan));
             let page = page.map_err(|error| MUTABLE.error(&error))?;
             for record in &page.records {
+                self.room.take_bytes(record.row.size())?;
                 self.changes.saw(&schema.table, &record.key, Some(record))?;
                 found.push(shown(&schema, &record.key, &record.row)?);
             }

@@ -13,11 +13,47 @@ use trustkeep_store::Order;
 
 use crate::assets::{Assets, PAGE, Seen};
 
+/// How many bytes of states one execution may read.
+pub(crate) const READ_BYTES_MAX: usize = 64 << 20;
+
 /// Reads committed states and remembers what it saw of each asset.
 pub(crate) struct StoreReader<'a> {
     assets: &'a Assets,
     wait: &'a Wait,
     seen: BTreeMap<AssetKey, Seen>,
+    room: Room,
+}
+
+/// How much may still be read.
+#[derive(Debug)]
+pub(crate) struct Room(usize);
+
+impl Room {
+    /// Room for [`READ_BYTES_MAX`].
+    pub(crate) fn new() -> Self {
+        Self(READ_BYTES_MAX)
+    }
+
+    /// Takes the room of a state.
+    ///
+    /// # Errors
+    /// 502 if there is none left.
+    pub(crate) fn take(&mut self, row: &AssetRow) -> Result<()> {
+        let bytes = row.output.len() + row.argument.len() + row.input.len();
+        self.take_bytes(bytes)
+    }
+
+    /// Takes so many bytes.
+    ///
+    /// # Errors
+    /// As [`Room::take`].
+    pub(crate) fn take_bytes(&mut self, bytes: usize) -> Result<()> {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.ok_or_else(|| {
+            Error::runtime(format!("one execution reads at most {} MiB", READ_BYTES_MAX >> 20))
+        })?;
+        Ok(())
+    }
 }
 
 /// Waits for the store on a thread that may block.
@@ -42,7 +78,7 @@ impl Wait {
 
 impl<'a> StoreReader<'a> {
     pub(crate) fn new(assets: &'a Assets, wait: &'a Wait) -> Self {
-        Self { assets, wait, seen: BTreeMap::new() }
+        Self { assets, wait, seen: BTreeMap::new(), room: Room::new() }
     }
 
     /// What it saw of each asset.
@@ -54,25 +90,27 @@ impl<'a> StoreReader<'a> {
 impl AssetReader for StoreReader<'_> {
     fn latest(&mut self, key: &AssetKey) -> Result<Option<AssetRow>> {
         let (row, seen) = self.wait.on(self.assets.latest(key))?;
+        row.iter().try_for_each(|row| self.room.take(row))?;
         self.seen.insert(key.clone(), seen);
         Ok(row)
     }
 
     fn scan(&mut self, key: &AssetKey, filter: &AssetFilter) -> Result<Vec<AssetRow>> {
         let ages = (filter.start_age.unwrap_or(0), filter.end_age.unwrap_or(AGE_MAX));
-        self.wait.on(scan(self.assets, key, ages, filter))
+        self.wait.on(scan(self.assets, key, ages, filter, &mut self.room))
     }
 }
 
 /// The states of `key` within `ages` that a contract asks for.
 ///
 /// # Errors
-/// 502 for more than [`READS_MAX`]; what the store fails with.
+/// 502 for more than [`READS_MAX`], or where there is no room; what the store fails with.
 pub(crate) async fn scan(
     assets: &Assets,
     key: &AssetKey,
     (mut first, mut last): (u32, u32),
     filter: &AssetFilter,
+    room: &mut Room,
 ) -> Result<Vec<AssetRow>> {
     let order = match filter.order {
         AssetOrder::Ascending => Order::Ascending,
@@ -85,6 +123,7 @@ pub(crate) async fn scan(
     let mut rows: Vec<AssetRow> = Vec::new();
     while first <= last && rows.len() < limit {
         let page = assets.states(key, (first, last), order, PAGE.min(limit - rows.len())).await?;
+        page.rows.iter().try_for_each(|row| room.take(row))?;
         rows.extend(page.rows);
         let Some(end) = rows.last().map(|row| row.age).filter(|_| page.more) else { break };
         if rows.len() > READS_MAX {

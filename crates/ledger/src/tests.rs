@@ -5,6 +5,7 @@ mod world;
 mod conflicts;
 mod executing;
 mod functions;
+mod stores;
 mod tampering;
 
 use world::World;

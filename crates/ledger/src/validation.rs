@@ -15,7 +15,7 @@ use trustkeep_store::Order;
 
 use crate::assets::{Assets, PAGE};
 use crate::failure::{inconsistent, ledger};
-use crate::reader::{Wait, scan};
+use crate::reader::{Room, Wait, scan};
 
 /// How many states one validation looks at: more are to be validated by ranges of ages.
 pub(crate) const STATES_MAX: usize = 1 << 20;
@@ -209,6 +209,7 @@ struct Tracer<'a> {
     assets: &'a Assets,
     wait: &'a Wait,
     inputs: BTreeMap<AssetKey, AssetRow>,
+    room: Room,
 }
 
 impl<'a> Tracer<'a> {
@@ -223,16 +224,17 @@ impl<'a> Tracer<'a> {
         if reads.len() > execution::READS_MAX {
             return Err(missing_input());
         }
-        let mut inputs = BTreeMap::new();
+        let (mut inputs, mut room) = (BTreeMap::new(), Room::new());
         for (key, age) in reads {
             let known = before.filter(|before| key == span.key && before.age == age).cloned();
             let read = match known {
                 Some(read) => read,
                 None => wait.on(validator.assets.at(&key, age))?.ok_or_else(missing_input)?,
             };
+            room.take(&read)?;
             inputs.insert(key, read);
         }
-        Ok(Self { assets: &validator.assets, wait, inputs })
+        Ok(Self { assets: &validator.assets, wait, inputs, room })
     }
 }
 
@@ -244,7 +246,7 @@ impl AssetReader for Tracer<'_> {
     fn scan(&mut self, key: &AssetKey, filter: &AssetFilter) -> Result<Vec<AssetRow>> {
         let Some(latest) = self.inputs.get(key).map(|row| row.age) else { return Ok(Vec::new()) };
         let ages = (filter.start_age.unwrap_or(0), filter.end_age.map_or(latest, |end| end.min(latest)));
-        self.wait.on(scan(self.assets, key, ages, filter))
+        self.wait.on(scan(self.assets, key, ages, filter, &mut self.room))
     }
 }
 

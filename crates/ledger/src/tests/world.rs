@@ -42,7 +42,11 @@ pub(crate) struct World {
 impl World {
     /// A Ledger with `properties` after those of HMAC; alice is registered, with every contract there is.
     pub(crate) async fn new(properties: &str) -> Self {
-        let store: SharedStore = Arc::new(MemoryStore::new());
+        Self::on(Arc::new(MemoryStore::new()), properties).await
+    }
+
+    /// The same on this store.
+    pub(crate) async fn on(store: SharedStore, properties: &str) -> Self {
         let properties = format!("{HMAC}{properties}");
         let ledger = open(&store, &properties).await;
         let world = Self { ledger, store, properties, nonces: Arc::default() };
@@ -156,7 +160,7 @@ async fn open(store: &SharedStore, properties: &str) -> Arc<Ledger> {
     Arc::new(Ledger::open(store.clone(), settings, engines, clock, random).await.unwrap())
 }
 
-const CONTRACTS: [&str; 6] = ["Put", "Get", "Add", "Move", "History", "Nested"];
+const CONTRACTS: [&str; 7] = ["PutMany", "Put", "Get", "Add", "Move", "History", "Nested"];
 
 /// Knows its contracts and functions by their names.
 struct Tests;
@@ -200,6 +204,12 @@ impl Contract for Named {
         match self.0.as_str() {
             "Put" => {
                 world.put(namespace, &text("id"), &argument["data"].to_string())?;
+                Ok(None)
+            }
+            "PutMany" => {
+                for id in argument["ids"].as_array().unwrap() {
+                    world.put(None, id.as_str().unwrap(), "{}")?;
+                }
                 Ok(None)
             }
             "Get" => Ok(world.get(namespace, &text("id"))?.map(|asset| asset.data)),
