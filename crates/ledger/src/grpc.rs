@@ -1,4 +1,4 @@
-//! The Ledger's two gRPC services: each method hands its message to [`Ledger`](crate::Ledger) and sends what comes back.
+//! The Ledger's two gRPC services: each method hands its message to [`Ledger`] and sends what comes back.
 
 mod ledger;
 mod privileged;
