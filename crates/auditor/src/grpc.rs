@@ -1,4 +1,4 @@
-//! The Auditor's two gRPC services: each method takes its message through the edge to [`Auditor`](crate::Auditor).
+//! The Auditor's two gRPC services: each method takes its message through the edge to [`Auditor`].
 
 mod auditor;
 mod privileged;
