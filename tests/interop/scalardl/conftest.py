@@ -11,6 +11,7 @@ import java_sdk
 from clients import BareClient, Driver
 from domains import Deployment, Identity
 from node_sdk import NodeSdk
+from own_commands import OwnCommands
 
 CLIENTS = ["bare-v1", "bare-v2", "bare-v3", "java-3.9", "java-3.14", "javascript"]
 # What only some have: a whole Java client of 3.14, and any program that answers the questions of `clients.Driver`.
@@ -52,6 +53,22 @@ def java_3_14(tmp_path_factory):
 def java_given(tmp_path_factory):
     """All of version 3.14, where somebody has it."""
     yield from _java(tmp_path_factory, lambda _: java_sdk.given())
+
+
+@pytest.fixture(scope="session", params=["java-3.14", "trustkeep"])
+def commands(request, tmp_path_factory):
+    """The command line `scalardl`: the original's and ours."""
+    if request.param == "trustkeep":
+        return OwnCommands(tmp_path_factory.mktemp("own"))
+    return request.getfixturevalue("java_3_14")
+
+
+@pytest.fixture(scope="session", params=["java-given", "trustkeep"])
+def store_commands(request, tmp_path_factory):
+    """The command lines of HashStore and TableStore: the original's, where somebody has them, and ours."""
+    if request.param == "trustkeep":
+        return OwnCommands(tmp_path_factory.mktemp("own"))
+    return request.getfixturevalue("java_given")
 
 
 def _java(tmp_path_factory, class_path):

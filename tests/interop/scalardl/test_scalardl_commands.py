@@ -1,4 +1,4 @@
-"""The command lines of Scalar DL 3.14, as they come: what they ask of our servers, and what they show of the answers."""
+"""The command lines of Scalar DL 3.14, as they come, and ours: what they ask of our servers, and what they show of the answers."""
 
 import json
 import os
@@ -57,8 +57,8 @@ def tool(deployment, new_identity, tmp_path):
 OK = {"status_code": "OK", "output": None}
 
 
-def test_scalardl(deployment, java_3_14, tool, tmp_path):
-    scalardl = tool(java_3_14, java_sdk.SCALARDL)
+def test_scalardl(deployment, commands, tool, tmp_path):
+    scalardl = tool(commands, java_sdk.SCALARDL)
     assert scalardl.json("bootstrap") == OK
     assert scalardl.json("bootstrap") == OK
     if deployment.authentication == "hmac":
@@ -68,7 +68,7 @@ def test_scalardl(deployment, java_3_14, tool, tmp_path):
 
     for name in java_sdk.CONTRACTS:
         arguments = ["--contract-id", name, "--contract-binary-name", f"com.org1.contract.{name}"]
-        assert scalardl.json("register-contract", *arguments, "--contract-class-file", java_3_14.class_file(name)) == OK
+        assert scalardl.json("register-contract", *arguments, "--contract-class-file", commands.class_file(name)) == OK
     listed = scalardl.json("list-contracts")["output"]
     assert set(listed) >= set(java_sdk.CONTRACTS)
     assert ("validate-ledger-v1_1_0" in listed) == deployment.audited
@@ -97,14 +97,14 @@ def test_scalardl(deployment, java_3_14, tool, tmp_path):
 
     toml = tmp_path / "contracts.toml"
     entry = '[[contracts]]\ncontract-id = "{}"\ncontract-binary-name = "com.org1.contract.StateReader"\ncontract-class-file = "{}"\n'
-    file = java_3_14.class_file("StateReader")
+    file = commands.class_file("StateReader")
     toml.write_text(entry.format("StateReader", file) + entry.format("StateReader2", file))
     counted = scalardl.output("register-contracts", "--contracts-file", toml)
     assert counted.endswith("Registration succeeded: 1\nAlready registered: 1\nRegistration failed: 0\n")
 
 
-def test_namespaces(deployment, java_3_14, tool):
-    scalardl = tool(java_3_14, java_sdk.SCALARDL)
+def test_namespaces(deployment, commands, tool):
+    scalardl = tool(commands, java_sdk.SCALARDL)
     name = scalardl.entity.replace("-", "_")
     assert scalardl.json("create-namespace", "--namespace", name) == OK
     exists = ("NAMESPACE_ALREADY_EXISTS", "DL-COMMON-416001: The specified namespace already exists.")
@@ -118,16 +118,16 @@ def test_namespaces(deployment, java_3_14, tool):
     assert {"default", name} <= set(everything) and everything == sorted(everything)
 
 
-def test_purge_state(deployment, java_3_14, tool):
+def test_purge_state(deployment, commands, tool):
     """Refused where it is not set up: by the client without an auditor, by the auditor otherwise."""
-    status, message = tool(java_3_14, java_sdk.SCALARDL).error("purge-state", "--force")
+    status, message = tool(commands, java_sdk.SCALARDL).error("purge-state", "--force")
     refused_by = "DL-AUDITOR-407002:" if deployment.audited else "DL-CLIENT-407001:"
     assert status == "INVALID_REQUEST" and message.startswith(refused_by)
 
 
-def test_hashstore(deployment, java_given, tool):
+def test_hashstore(deployment, store_commands, tool):
     """Objects and collections: every command of scalardl-hashstore, with what the original's ledger answers."""
-    store = tool(java_given, java_sdk.HASHSTORE)
+    store = tool(store_commands, java_sdk.HASHSTORE)
     assert store.json("bootstrap") == OK
     assert store.json("bootstrap") == OK
     item = f"object-of-{store.entity}"
@@ -182,9 +182,9 @@ def test_hashstore(deployment, java_given, tool):
     validated(deployment, store, collection, f"c_{collection[1]}", 16)
 
 
-def test_tablestore(deployment, java_given, tool):
+def test_tablestore(deployment, store_commands, tool):
     """Tables: statements of scalardl-tablestore, with what the original's ledger answers."""
-    store = tool(java_given, java_sdk.TABLESTORE)
+    store = tool(store_commands, java_sdk.TABLESTORE)
     assert store.json("bootstrap") == OK
     table = store.entity.replace("-", "_")
     run = lambda statement: store.json("execute-statement", "--statement", statement.replace("TABLE_", table))
@@ -239,11 +239,11 @@ def validated(deployment, store, arguments, asset_id, age):
     assert (told["Auditor"] or {}).get("hash") == (told["Ledger"]["hash"] if deployment.audited else None)
 
 
-def test_random_statements(deployment, java_given, tool):
+def test_random_statements(deployment, store_commands, tool):
     """Random statements against a table in memory; the seed is in the message of a failure."""
     seed = int(os.environ.get("TRUSTKEEP_SEED") or random.SystemRandom().randrange(2**32))
     chance = random.Random(seed)
-    store = tool(java_given, java_sdk.TABLESTORE)
+    store = tool(store_commands, java_sdk.TABLESTORE)
     store.json("bootstrap")
     table = store.entity.replace("-", "_")
     run = lambda statement: store.json("execute-statement", "--statement", statement)
