@@ -78,11 +78,12 @@ impl<'a> Reader<'a> {
                     *writer = Some(nonce.clone());
                     return Err(failure::held_by_writer());
                 }
-                let (age, unknown) = (lock.lock.age, lock.version.is_none());
+                let (age, known) = (lock.lock.age, lock.version.is_some());
                 seen.insert(key.clone(), lock);
-                // A lock whose row was removed would make an asset look new.
-                if unknown && Self::wait(&self.runtime, self.books.row(key, 0))?.is_some() {
-                    return Err(failure::lock_absent(key));
+                // A lock whose row was removed, or whose age was, would make an asset look new.
+                if age.is_none() && Self::wait(&self.runtime, self.books.row(key, 0))?.is_some() {
+                    let absent = if known { failure::lock_inconsistent } else { failure::lock_absent };
+                    return Err(absent(key));
                 }
                 Ok(age)
             }

@@ -53,7 +53,8 @@ struct Turn<'a> {
 
 impl UnderWay {
     fn enter<'a>(&'a self, nonce: &'a str) -> Option<Turn<'a>> {
-        self.0.lock().insert(nonce.to_owned()).then_some(Turn { all: self, nonce })
+        // Only made by who is at it: the end of a turn takes the lock, and the nonce away.
+        self.0.lock().insert(nonce.to_owned()).then(|| Turn { all: self, nonce })
     }
 }
 
@@ -257,3 +258,18 @@ fn is_of(
 
 /// The state of an asset that the Ledger was asked for, and its proof if it has one.
 type Shown = (AssetKey, u32, Option<AssetProof>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_has_one_turn_at_a_time() {
+        let all = UnderWay::default();
+        let first = all.enter("n");
+        assert!(first.is_some() && all.enter("n").is_none() && all.enter("n").is_none());
+        assert!(all.enter("m").is_some());
+        drop(first);
+        assert!(all.enter("n").is_some());
+    }
+}
