@@ -154,7 +154,6 @@ impl Auditor {
                 },
             }
             match self.books.found(ending.request).await? {
-                // Locks are ours, and yet a state that we were to append is there.
                 (_, Standing::Held(seen)) => match taken {
                     None => locks = seen,
                     // The locks are ours, and yet a state that we were to append is there.
