@@ -103,6 +103,18 @@ impl AssetRow {
         Bytes::copy_from_slice(hasher.finish().as_ref())
     }
 
+    /// Whether it is what it was when its hash was computed, and only the first state has none before it.
+    #[must_use]
+    pub fn is_whole(&self, id: &str) -> bool {
+        self.computed_hash(id) == self.hash && self.prev_hash.is_none() == (self.age == 0)
+    }
+
+    /// Whether it is the state right after another one.
+    #[must_use]
+    pub fn follows(&self, before: &AssetRow) -> bool {
+        self.age.checked_sub(1) == Some(before.age) && self.prev_hash.as_ref() == Some(&before.hash)
+    }
+
     /// The nonce of the transaction that wrote it.
     ///
     /// # Errors

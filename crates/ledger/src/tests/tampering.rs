@@ -36,6 +36,32 @@ async fn each_edited_column_has_its_code() {
 }
 
 #[tokio::test]
+async fn no_contract_is_executed_on_a_state_that_was_changed() {
+    for column in [ARGUMENT, CONTRACT, HASH, INPUT, OUTPUT, PREV_HASH, SIGNATURE] {
+        let world = chain().await;
+        for (age, contract) in [(3, "History"), (4, "Get"), (4, "Add")] {
+            world.execute(contract, json!({ "id": "a" })).await.unwrap();
+            // `Add` appended one; what is looked at is the latest each time.
+            let age = if contract == "Add" { age + 1 } else { age };
+            let kept = world.store.get(&table(0), &Key::of("a").at(age)).await.unwrap().unwrap();
+            let other = match kept.row.value(column) {
+                Some(Value::Text(_)) => Value::from("{}"),
+                _ => Value::Bytes(Bytes::from_static(&[7; 32])),
+            };
+            edit(&world.store, age, |row| row[column] = Some(other)).await;
+            let refused = world.execute(contract, json!({ "id": "a" })).await.unwrap_err();
+            assert!(
+                refused.message.starts_with("DL-COMMON-305001"),
+                "column {column}, {contract}: {refused}"
+            );
+            let mend = Commit::new().put(&table(0), Key::of("a").at(age), kept.row.clone());
+            world.store.commit(mend).await.unwrap();
+            world.execute(contract, json!({ "id": "a" })).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn states_that_are_missing_or_moved_are_noticed() {
     let world = chain().await;
     let asset = table(0);
