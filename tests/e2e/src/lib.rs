@@ -1,8 +1,8 @@
 //! The program from outside: it is started as its users start it, spoken to over HTTP and by its own command line,
-//! killed, and looked at. Nothing of its crates is linked in, but for the store where a test writes into one behind a
-//! server's back.
+//! killed, and looked at. Nothing of its crates is linked in here; tests link what an attacker would use: a client of
+//! the protocol, and the store that the program keeps its rows in.
 //!
-//! - [`Server`]: a running `trustkeep dev`, `trustkeep vault server` or `trustkeep ledger`;
+//! - [`Server`]: a running `trustkeep dev`, `trustkeep vault server`, `trustkeep ledger` or `trustkeep auditor`;
 //! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
 //! - [`run`]: a command to its end;
 //! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed.

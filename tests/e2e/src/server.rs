@@ -2,14 +2,16 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::{Client, PATIENCE, eventually, program};
+use crate::{Client, PATIENCE, program};
 
 /// A server that answers. Dropped, it is killed.
 pub struct Server {
@@ -52,19 +54,6 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts `trustkeep ledger` with a file of properties, which name its port; it logs beside that.
-    ///
-    /// # Errors
-    /// It did not start; with what it said.
-    pub async fn ledger(properties: &Path, port: u16) -> anyhow::Result<Self> {
-        let arguments = [OsStr::new("ledger"), OsStr::new("--config"), properties.as_os_str()];
-        let mut server = Self::start(&arguments, properties).await?;
-        server.address = format!("http://127.0.0.1:{port}");
-        let listens = eventually("the ledger's port", async || Ok(server.client().connect().await.ok()));
-        listens.await.with_context(|| server.log())?;
-        Ok(server)
-    }
-
     /// Starts `trustkeep vault server` with a configuration file; it logs beside that.
     ///
     /// # Errors
@@ -78,6 +67,34 @@ impl Server {
         let address = line.split('"').nth(1).with_context(|| line.clone())?;
         let scheme = if line.contains("tls: \"enabled\"") { "https" } else { "http" };
         server.address = format!("{scheme}://{address}");
+        Ok(server)
+    }
+
+    /// Starts `trustkeep ledger` or `trustkeep auditor` with a configuration; it logs beside that. All of `ports`
+    /// accept connections then.
+    ///
+    /// # Errors
+    /// It did not start; with what it said.
+    pub async fn scalar(kind: &str, config: &Path, ports: &[u16]) -> anyhow::Result<Self> {
+        let arguments = [OsStr::new(kind), OsStr::new("--config"), config.as_os_str()];
+        let mut server = Self::start(&arguments, config).await?;
+        server.address = format!("http://127.0.0.1:{}", ports.first().context("no ports")?);
+        for port in ports {
+            let connecting = async {
+                let mut rounds = tokio::time::interval(Duration::from_millis(10));
+                loop {
+                    rounds.tick().await;
+                    if TcpStream::connect(("127.0.0.1", *port)).await.is_ok() {
+                        return Ok(());
+                    }
+                    if let Some(status) = server.child.try_wait()? {
+                        bail!("the server ended with {status} before it answered:\n{}", server.log());
+                    }
+                }
+            };
+            let connected = tokio::time::timeout(PATIENCE, connecting).await;
+            connected.with_context(|| format!("nothing answers on port {port}"))??;
+        }
         Ok(server)
     }
 

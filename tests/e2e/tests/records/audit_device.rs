@@ -113,7 +113,7 @@ async fn the_log_in_the_ledger_is_whole_and_what_is_changed_in_it_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (config, [port, privileged, _]) = ledger_properties(dir);
-    let ledger = Server::ledger(&config, port).await.unwrap();
+    let ledger = Server::scalar("ledger", &config, &[port]).await.unwrap();
     let gate = Gate::before(&ledger.address).await.unwrap();
     let gate_port = gate.address.rsplit(':').next().unwrap().parse().unwrap();
     // The operator registers the vault's certificate; the vault itself needs no way to the privileged port.
@@ -189,7 +189,7 @@ async fn the_log_in_the_ledger_is_whole_and_what_is_changed_in_it_is_found() {
 
     ledger.stop().await.unwrap();
     falsify(&dir.join("ledger-store"), "cubbyhole/first", "cubbyhole/faked").await;
-    let ledger = Server::ledger(&config, port).await.unwrap();
+    let ledger = Server::scalar("ledger", &config, &[port]).await.unwrap();
     assert_eq!(validated(&auditor).await, "INVALID_OUTPUT");
     ledger.stop().await.unwrap();
 }

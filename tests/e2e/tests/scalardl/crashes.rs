@@ -1,94 +1,236 @@
-//! Whoever is killed between two steps: what was committed stays, what was not leaves nothing, nothing happens twice.
+//! Somebody dies between two steps: what was committed stays, what was not has no effect, nothing happens twice, and
+//! others get on.
 
-use std::time::Instant;
+use std::sync::Arc;
 
-use trustkeep_scalar_rpc::messages::{AssetLockRecoveryResult, TransactionState};
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::Notify;
+use tonic::Status;
+use trustkeep_scalar_client::{Ages, Client};
+use trustkeep_scalar_rpc::messages::{
+    AssetLockRecoveryResult, ContractExecutionRequest, ContractExecutionResponse, TransactionState,
+};
 
-use crate::domains::{Domains, GRACE_MS, refused};
+use crate::liar::{Answer, Honest, Real, Ways};
+use crate::world::{World, balance, deposit, executed, prepared, refused};
 
-#[tokio::test]
-async fn either_server_may_die_between_any_two_steps() -> anyhow::Result<()> {
-    let mut domains = Domains::start().await?;
-    domains.put("a", 1).await?;
-    assert_eq!(domains.get("a").await?, (0, 1));
-
-    let request = domains.order("a", 2).await?;
-    domains.auditor.restart().await?;
-    domains.ledger.restart().await?;
-    let executed = domains.client.execute_at_ledger(request.clone()).await?;
-    domains.ledger.restart().await?;
-    domains.auditor.restart().await?;
-    let first = domains.client.validate_at_auditor(request.clone(), executed.proofs.clone()).await?;
-    // The answer was lost, and more: the same again.
-    domains.auditor.restart().await?;
-    let second = domains.client.validate_at_auditor(request.clone(), executed.proofs).await?;
-    assert_eq!((first.contract_result, first.proofs), (second.contract_result, second.proofs));
-    assert_eq!(domains.get("a").await?, (1, 2));
-
-    refused(domains.client.order(request.clone()).await, "DL-AUDITOR-304001");
-    refused(domains.client.execute_at_ledger(request).await, "DL-LEDGER-504001");
-    Ok(())
+async fn account(client: &Client, asset: &str) {
+    client.execute_contract("create", &json!({ "id": asset }).to_string()).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_client_that_vanished_keeps_nobody_for_longer_than_the_grace_period() -> anyhow::Result<()> {
-    let mut domains = Domains::start().await?;
-    domains.put("a", 1).await?;
-    // Before the Ledger: it never happened, also for the Ledger's own part.
-    let vanished = domains.order("a", 2).await?;
-    refused(domains.put("a", 3).await, "DL-AUDITOR-504001");
-    assert_eq!(domains.client.recover_lock("", "a").await?, AssetLockRecoveryResult::NotRecoverable);
-    let begun = Instant::now();
-    domains.put_at_last("a", 3).await?;
-    assert!(begun.elapsed().as_millis() < u128::from(GRACE_MS) * 10, "{:?}", begun.elapsed());
-    refused(domains.client.execute_at_ledger(vanished.clone()).await, "DL-LEDGER-504001");
-    refused(domains.client.validate_at_auditor(vanished, vec![]).await, "DL-AUDITOR-504003");
-    assert_eq!(domains.get("a").await?, (1, 3));
-
-    // After the Ledger, with the Auditor restarted besides: it happened, once.
-    let vanished = domains.order("a", 4).await?;
-    let executed = domains.client.execute_at_ledger(vanished.clone()).await?;
-    domains.auditor.restart().await?;
-    domains.put_at_last("a", 5).await?;
-    assert_eq!(domains.get("a").await?, (3, 5));
-    domains.client.validate_at_auditor(vanished, executed.proofs).await?;
-    assert_eq!(domains.client.recover_lock("", "a").await?, AssetLockRecoveryResult::NotNeeded);
-    assert!(!domains.auditor.log().contains("do not fit"), "{}", domains.auditor.log());
-    Ok(())
+/// The balance, once the Auditor has seen who stands in the way: a process that was started again sees it for the
+/// first time at the first attempt.
+async fn balance_at_last(client: &Client, asset: &str) -> i64 {
+    match balance(client, asset).await {
+        Err(error) if error.code.number() == 504 => balance(client, asset).await.unwrap(),
+        answer => answer.unwrap(),
+    }
 }
 
-#[tokio::test]
-async fn a_ledger_that_is_away_is_waited_for() -> anyhow::Result<()> {
-    let mut domains = Domains::start().await?;
-    domains.put("a", 1).await?;
-    let vanished = domains.order("a", 2).await?;
-    domains.ledger.kill().await?;
-    refused(domains.order("a", 3).await, "DL-AUDITOR-504001");
-    tokio::time::sleep(std::time::Duration::from_millis(GRACE_MS)).await;
-    refused(domains.order("a", 3).await, "DL-AUDITOR-503001");
-    domains.ledger.start().await?;
-    domains.put_at_last("a", 3).await?;
-    let nonce = trustkeep_scalar_rpc::argument::Argument::parse(&vanished.contract_argument)?.nonce;
-    assert_eq!(domains.client.retrieve_state(&nonce).await?, TransactionState::Aborted);
-    Ok(())
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_vanishes_leaves_all_or_nothing() {
+    let mut world = World::with_grace(3_600_000).await;
+    let client = world.client();
+    for asset in ["never-executed", "never-validated"] {
+        account(&client, asset).await;
+    }
+    let late = client.order(prepared(&client, "never-executed", "n1")).await.unwrap();
+    let (done, shown) = executed(&client, "never-validated", "n2").await.unwrap();
+    for asset in ["never-executed", "never-validated"] {
+        refused("within the grace period", balance(&client, asset).await, "DL-AUDITOR-504001");
+        let answer = client.recover_lock("", asset).await.unwrap();
+        assert_eq!(answer, AssetLockRecoveryResult::NotRecoverable);
+    }
+    // The same Auditor with another setting: it waits for nobody it has seen.
+    world.auditor.stop().await;
+    world.auditor.set("scalar.dl.auditor.lock_recovery.grace_period_millis", "0");
+    world.auditor.start().await;
+    let client = world.client();
+    for (asset, expected) in [("never-executed", 0), ("never-validated", 1)] {
+        let first = client.recover_lock("", asset).await.unwrap();
+        assert_eq!(first, AssetLockRecoveryResult::NotRecoverable, "seen for the first time");
+        assert_eq!(client.recover_lock("", asset).await.unwrap(), AssetLockRecoveryResult::Succeeded);
+        assert_eq!(client.recover_lock("", asset).await.unwrap(), AssetLockRecoveryResult::NotNeeded);
+        assert_eq!(balance(&client, asset).await.unwrap(), expected);
+    }
+    // They come back: too late the one, just to be told what it is told anyway the other.
+    refused("too late", client.execute_at_ledger(late.clone()).await, "DL-LEDGER-504001");
+    assert_eq!(client.retrieve_state("n1").await.unwrap(), TransactionState::Aborted);
+    refused("nothing to show", client.validate_at_auditor(late, vec![]).await, "DL-AUDITOR-504003");
+    client.validate_at_auditor(done, shown.proofs).await.unwrap();
+    assert_eq!(balance(&client, "never-executed").await.unwrap(), 0);
+    assert_eq!(balance(&client, "never-validated").await.unwrap(), 1);
+    world.check_others_get_on("untouched").await;
 }
 
-#[tokio::test]
-async fn purged_requests_stay_refused() -> anyhow::Result<()> {
-    let mut domains = Domains::start().await?;
-    let request = domains.order("a", 1).await?;
-    let executed = domains.client.execute_at_ledger(request.clone()).await?;
-    domains.client.validate_at_auditor(request.clone(), executed.proofs).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(GRACE_MS)).await;
-    let held = domains.order("a", 2).await?;
-    let purged = domains.client.purge_state().await?;
-    assert_eq!((purged.total_targets, purged.purged, purged.skipped), (2, 1, 1));
-    domains.auditor.restart().await?;
-    domains.ledger.restart().await?;
-    refused(domains.client.order(request.clone()).await, "DL-AUDITOR-304001");
-    refused(domains.client.execute_at_ledger(request).await, "DL-LEDGER-504001");
-    let executed = domains.client.execute_at_ledger(held.clone()).await?;
-    domains.client.validate_at_auditor(held, executed.proofs).await?;
-    assert_eq!(domains.get("a").await?, (1, 2));
-    Ok(())
+#[tokio::test(flavor = "multi_thread")]
+async fn either_server_may_die_between_any_two_steps() {
+    let mut world = World::new().await;
+    let client = world.client();
+    for asset in ["ordered", "executed", "validated"] {
+        account(&client, asset).await;
+    }
+    let ordered = client.order(prepared(&client, "ordered", "n1")).await.unwrap();
+    let (executed_request, shown) = executed(&client, "executed", "n2").await.unwrap();
+    let (validated_request, validated_proofs) = executed(&client, "validated", "n3").await.unwrap();
+    let before =
+        client.validate_at_auditor(validated_request.clone(), validated_proofs.proofs.clone()).await.unwrap();
+    restart(&mut world).await;
+    let client = world.client();
+    let answer = client.execute_at_ledger(ordered.clone()).await.unwrap();
+    restart(&mut world).await;
+    let client = world.client();
+    client.validate_at_auditor(ordered, answer.proofs).await.unwrap();
+    client.validate_at_auditor(executed_request, shown.proofs).await.unwrap();
+    let again = client.validate_at_auditor(validated_request, validated_proofs.proofs).await.unwrap();
+    assert_eq!(again.proofs.first().map(|proof| &proof.hash), before.proofs.first().map(|proof| &proof.hash));
+    for asset in ["ordered", "executed", "validated"] {
+        assert_eq!(balance(&client, asset).await.unwrap(), 1, "{asset}");
+        let validation = client.validate_ledger(None, asset, Ages::ALL).await.unwrap();
+        assert_eq!(validation.ledger_proof.unwrap().age, 1);
+    }
+    world.check_others_get_on("untouched").await;
+}
+
+/// Both die and come back.
+async fn restart(world: &mut World) {
+    world.auditor.crash().await;
+    world.ledger.crash().await;
+    world.auditor.start().await;
+    world.start_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_purged_stays_refused_and_what_is_under_way_is_kept() {
+    let mut world = World::with_grace(3_600_000).await;
+    for (site, purge) in [
+        (&world.ledger, "scalar.dl.ledger.transaction_state_purge.enabled"),
+        (&world.auditor, "scalar.dl.auditor.transaction_state_purge.enabled"),
+    ] {
+        site.set(purge, "true");
+    }
+    let client = world.client();
+    account(&client, "a").await;
+    let (done, shown) = executed(&client, "a", "done").await.unwrap();
+    client.validate_at_auditor(done.clone(), shown.proofs.clone()).await.unwrap();
+    world.auditor.set("scalar.dl.auditor.lock_recovery.grace_period_millis", "0");
+    restart(&mut world).await;
+    let client = world.client();
+    let held = client.order(prepared(&client, "a", "held")).await.unwrap();
+    let purged = client.purge_state().await.unwrap();
+    assert_eq!(purged.skipped, 1, "{purged:?}");
+    assert!(purged.purged > 0 && purged.total_targets == purged.purged + 1, "{purged:?}");
+    restart(&mut world).await;
+    let client = world.client();
+    refused("ordered", client.order(done.clone()).await, "DL-AUDITOR-304001");
+    refused("executed", client.execute_at_ledger(done.clone()).await, "DL-LEDGER-504001");
+    refused("validated", client.validate_at_auditor(done, shown.proofs).await, "DL-AUDITOR-304001");
+    let answer = client.execute_at_ledger(held.clone()).await.unwrap();
+    client.validate_at_auditor(held, answer.proofs).await.unwrap();
+    assert_eq!(balance(&client, "a").await.unwrap(), 2);
+    world.check_others_get_on("untouched").await;
+}
+
+/// Tells when an execution has been carried out, and never answers it.
+struct Stops {
+    forward: bool,
+    reached: Arc<Notify>,
+}
+
+#[async_trait]
+impl Ways for Stops {
+    async fn execute(
+        &self,
+        mut real: Real,
+        request: ContractExecutionRequest,
+    ) -> Answer<ContractExecutionResponse> {
+        if self.forward {
+            real.execute_contract(request).await?;
+        }
+        self.reached.notify_one();
+        Err(Status::unavailable("the connection broke"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_dies_before_or_after_its_commit_loses_and_doubles_nothing() {
+    let mut world = World::new().await;
+    for (asset, forward, expected) in [("before", false, 0), ("after", true, 1)] {
+        let client = world.client();
+        account(&client, asset).await;
+        let reached = Arc::new(Notify::new());
+        world.liar.becomes(Stops { forward, reached: reached.clone() });
+        let nonce = format!("n-{asset}");
+        let ordered = client.order(prepared(&client, asset, &nonce)).await.unwrap();
+        let (answer, ()) = tokio::join!(client.execute_at_ledger(ordered.clone()), reached.notified());
+        refused("nobody knows", answer, "501");
+        world.ledger.crash().await;
+        refused("while it is gone", deposit(&client, asset, 1).await, "DL-AUDITOR-503001");
+        world.liar.becomes(Honest);
+        world.start_ledger().await;
+        let client = world.client();
+        assert_eq!(balance_at_last(&client, asset).await, expected, "{asset}");
+        let state = client.retrieve_state(&nonce).await.unwrap();
+        let decided = if forward { TransactionState::Committed } else { TransactionState::Aborted };
+        assert_eq!(state, decided);
+        refused("sent again", client.execute_at_ledger(ordered).await, "DL-LEDGER-504001");
+        assert_eq!(balance(&client, asset).await.unwrap(), expected);
+    }
+    world.check_others_get_on("untouched").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_that_dies_during_validations_leaves_none_of_them_by_halves() {
+    let mut world = World::new().await;
+    let client = world.client();
+    let mut under_way = Vec::new();
+    for index in 0..24 {
+        let (from, to) = (format!("from-{index}"), format!("to-{index}"));
+        account(&client, &from).await;
+        account(&client, &to).await;
+        deposit(&client, &from, 5).await.unwrap();
+        let argument = json!({ "from": from, "to": to, "amount": 2 }).to_string();
+        let call = trustkeep_scalar_client::Call {
+            contract_id: "transfer",
+            argument: &argument,
+            ..Default::default()
+        };
+        let ordered = client.order(client.prepare(call).unwrap()).await.unwrap();
+        let answer = client.execute_at_ledger(ordered.clone()).await.unwrap();
+        under_way.push((from, to, ordered, answer.proofs));
+    }
+    // Killed once some of them have their answers.
+    let some = Arc::new(Notify::new());
+    let mut validations = tokio::task::JoinSet::new();
+    for (index, (_, _, request, proofs)) in under_way.iter().enumerate() {
+        let (client, request, proofs) = (client.clone(), request.clone(), proofs.clone());
+        let some = some.clone();
+        validations.spawn(async move {
+            let answer = client.validate_at_auditor(request, proofs).await;
+            some.notify_one();
+            (index, answer)
+        });
+    }
+    some.notified().await;
+    world.auditor.crash().await;
+    let mut answered = 0;
+    for (_, answer) in validations.join_all().await {
+        match answer {
+            Ok(_) => answered += 1,
+            Err(error) => assert!(matches!(error.code.number(), 501 | 503), "{error:?}"),
+        }
+    }
+    assert!(answered > 0);
+    world.auditor.start().await;
+    let client = world.client();
+    for (index, (from, to, request, proofs)) in under_way.into_iter().enumerate() {
+        // Half of them come back for their answer, the others do not.
+        if index % 2 == 0 {
+            client.validate_at_auditor(request, proofs).await.unwrap();
+        }
+        assert_eq!(balance_at_last(&client, &from).await, 3);
+        assert_eq!(balance_at_last(&client, &to).await, 2);
+    }
+    world.check_others_get_on("untouched").await;
 }

@@ -1,7 +1,15 @@
-//! A Ledger and an Auditor as processes of their own: killed between steps, gone back in time, changed behind their
-//! backs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! Ledger and Auditor from outside: somebody lies, edits rows, goes back in time, sends things again, or dies. Each time
+//! it is found, by the documented code, or mended; and who is honest gets on with what nobody touched.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod crashes;
-mod domains;
-mod tampering;
+mod forks;
+mod liar;
+mod lies;
+mod replays;
+mod rows_of_auditor;
+mod rows_of_ledger;
+mod schedule;
+mod site;
+mod trust;
+mod world;
