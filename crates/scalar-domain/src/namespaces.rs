@@ -233,10 +233,11 @@ impl Namespaces {
         let failed = |error: StoreError| DROPPING.error(&error);
         let closed = if is_dropping(row) { row.version } else { self.close(namespace, row).await? };
         self.known.remove(namespace);
+        let rows = DROP_ROWS.min(self.store.limits().commit_rows_max);
         for table in self.tables(namespace)? {
             let mut after: Option<Key> = None;
             loop {
-                let page = self.store.scan_table(&table, after.as_ref(), DROP_ROWS).await.map_err(failed)?;
+                let page = self.store.scan_table(&table, after.as_ref(), rows).await.map_err(failed)?;
                 let keys = page.records.iter().map(|record| record.key.clone());
                 let commit = keys.fold(Commit::new(), |commit, key| commit.delete(&table, key));
                 if !commit.is_empty() {
@@ -284,7 +285,7 @@ const PARTITION: i64 = 0;
 /// Namespaces known at one time.
 const KNOWN_MAX: usize = 10_000;
 const PAGE_ROWS: usize = 1_000;
-/// Rows read and deleted at a time: each may be a megabyte.
+/// Rows read and deleted at a time, or fewer where a commit takes fewer: each may be a megabyte.
 const DROP_ROWS: usize = 25;
 const NAME_BYTES_MAX: usize = 256;
 

@@ -84,6 +84,15 @@ pub async fn import(store: &dyn Store, path: impl Into<PathBuf>) -> Result<Backu
     }
 }
 
+/// The tables in an export, which is verified to its end.
+///
+/// # Errors
+/// As [`import`] has of the file.
+pub async fn tables(path: impl Into<PathBuf>) -> Result<Vec<Table>> {
+    let path = path.into();
+    off_thread(move || Ok(verify(&path)?.1)).await
+}
+
 fn export(core: &Core, path: &Path) -> Result<Backup> {
     if path.exists() {
         return Err(Error::Invalid(format!("{} exists: name a new file", path.display())));

@@ -50,6 +50,6 @@ mod row_code;
 mod settings;
 mod store;
 
-pub use backup::{Backup, import};
+pub use backup::{Backup, import, tables};
 pub use settings::Settings;
 pub use store::{EmbeddedStore, Loss};

@@ -1,6 +1,6 @@
 //! `trustkeep schema`: the tables of a service in its store.
 
-mod scalar;
+pub(crate) mod scalar;
 
 use std::io::Write as _;
 use std::path::PathBuf;

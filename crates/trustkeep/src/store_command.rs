@@ -1,13 +1,16 @@
 //! `trustkeep store`: backup, restoration and repair of a service's store, while the service is stopped.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use trustkeep_store_embedded::{EmbeddedStore, import};
+use trustkeep_store_embedded::{Backup, EmbeddedStore, import, tables};
 use trustkeep_vault::settings::Settings;
 
+use crate::ledger_server::load;
+use crate::schema::scalar::{asset_tables, is_properties};
 use crate::stores;
+use crate::stores::scalar::ScalarStore;
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -18,7 +21,8 @@ pub(crate) enum Command {
     /// Bring an export into an empty store of any kind: restoration, and the way from one store to another
     #[command(after_help = "Examples:\n  \
         trustkeep store import --dir ./restored backup.tkx              into an embedded store\n  \
-        trustkeep store import --config /etc/vault.d/vault.hcl backup.tkx   into the store of a configuration")]
+        trustkeep store import --config /etc/vault.d/vault.hcl backup.tkx   into the store of a configuration\n  \
+        trustkeep store import --config ledger.properties ledger.tkx   a Ledger or an Auditor, for example to PostgreSQL")]
     Import(ImportArgs),
     /// Open an embedded store again of which acknowledged commits are missing; what was lost stays lost
     #[command(
@@ -44,7 +48,7 @@ pub(crate) struct ImportArgs {
     /// Directory of an embedded store, new or empty
     #[arg(long, value_name = "DIR", required_unless_present = "config", conflicts_with = "config")]
     dir: Option<PathBuf>,
-    /// Configuration file of a vault, whose store is filled
+    /// Configuration of a vault, a Ledger or an Auditor (.properties), whose store is filled
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The export
@@ -81,10 +85,15 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Import(ImportArgs { config, file, .. }) => {
             trustkeep_chassis::tls::install_provider();
-            let files: Vec<PathBuf> = config.into_iter().collect();
-            let settings = Settings::load(&files, &|name| std::env::var(name).ok())?;
-            let store = stores::raw(&settings.storage).await?;
-            let backup = import(store.as_ref(), &file).await?;
+            let backup = match config {
+                Some(config) if is_properties(&config)? => import_records(&config, &file).await?,
+                config => {
+                    let files: Vec<PathBuf> = config.into_iter().collect();
+                    let settings = Settings::load(&files, &|name| std::env::var(name).ok())?;
+                    let store = stores::raw(&settings.storage).await?;
+                    import(store.as_ref(), &file).await?
+                }
+            };
             format!("{} rows of {} tables are in the store of the configuration.", backup.rows, backup.tables)
         }
         Command::AcceptLoss(args) => {
@@ -97,4 +106,22 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     };
     writeln!(std::io::stdout(), "{done}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fills the store of a Ledger or an Auditor, unless the export is of something else.
+async fn import_records(config: &Path, file: &Path) -> anyhow::Result<Backup> {
+    let properties = load(config)?;
+    let expected = asset_tables(&properties)?;
+    let found = tables(file).await?;
+    anyhow::ensure!(
+        found.iter().any(|table| expected.iter().any(|name| name == table.qualified())),
+        "{} has no table {}: it is of another service than {} configures, or of another namespace",
+        file.display(),
+        expected.join(" or "),
+        config.display()
+    );
+    let opened = ScalarStore::open(&properties).await?;
+    let imported = import(opened.store.as_ref(), file).await;
+    opened.close().await;
+    Ok(imported?)
 }

@@ -69,10 +69,15 @@ class BareClient:
             request["nonce"] = nonce
         return self._sign("ContractExecutionRequest", request)
 
-    def execute(self, contract_id, argument, nonce=None):
+    def order(self, contract_id, argument, nonce=None):
+        """A request that the auditor has ordered, where there is one."""
         request = self.request(contract_id, argument, nonce)
         if self._deployment.auditor:
             request["auditor_signature"] = self._deployment.auditor.service().call("OrderExecution", request)["signature"]
+        return request
+
+    def execute(self, contract_id, argument, nonce=None):
+        request = self.order(contract_id, argument, nonce)
         response = self._deployment.ledger.service().call("ExecuteContract", request)
         audited = []
         if self._deployment.auditor:

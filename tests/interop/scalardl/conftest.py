@@ -9,6 +9,7 @@ import pytest
 
 import java_sdk
 from clients import BareClient, Driver
+from command_line import Tool
 from domains import Deployment, Identity
 from node_sdk import NodeSdk
 from own_commands import OwnCommands
@@ -39,6 +40,21 @@ def new_identity(tmp_path):
     return lambda name="alice": Identity(f"{name}-{next(_numbers)}", tmp_path)
 
 
+@pytest.fixture
+def tool(deployment, new_identity, tmp_path):
+    """Makes a command line: `tool(sdk, name)`; all of one test are the same entity's."""
+    identity = new_identity("cli")
+    numbers = itertools.count()
+
+    def make(sdk, name, namespace=None, changed=None):
+        path = tmp_path / f"client-{next(numbers)}.properties"
+        made = Tool(sdk, name, deployment.write_client_properties(path, identity, namespace, changed))
+        made.entity = identity.name
+        return made
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def java_3_9(tmp_path_factory):
     yield from _java(tmp_path_factory, lambda _: java_sdk.version_3_9())
@@ -55,20 +71,21 @@ def java_given(tmp_path_factory):
     yield from _java(tmp_path_factory, lambda _: java_sdk.given())
 
 
+@pytest.fixture(scope="session")
+def own_commands(tmp_path_factory):
+    return OwnCommands(tmp_path_factory.mktemp("own"))
+
+
 @pytest.fixture(scope="session", params=["java-3.14", "trustkeep"])
-def commands(request, tmp_path_factory):
+def commands(request):
     """The command line `scalardl`: the original's and ours."""
-    if request.param == "trustkeep":
-        return OwnCommands(tmp_path_factory.mktemp("own"))
-    return request.getfixturevalue("java_3_14")
+    return request.getfixturevalue("own_commands" if request.param == "trustkeep" else "java_3_14")
 
 
 @pytest.fixture(scope="session", params=["java-given", "trustkeep"])
-def store_commands(request, tmp_path_factory):
+def store_commands(request):
     """The command lines of HashStore and TableStore: the original's, where somebody has them, and ours."""
-    if request.param == "trustkeep":
-        return OwnCommands(tmp_path_factory.mktemp("own"))
-    return request.getfixturevalue("java_given")
+    return request.getfixturevalue("own_commands" if request.param == "trustkeep" else "java_given")
 
 
 def _java(tmp_path_factory, class_path):

@@ -37,11 +37,33 @@ class Identity:
         return self.key_pair if authentication == "digital-signature" else protocol.Secret(self.secret)
 
 
+class Authority:
+    """A certification authority of one's own, and what it certifies: servers, by a name that no resolver knows."""
+
+    def __init__(self, folder, name="records.internal"):
+        self.name = name
+        authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        self.certificate_pem = _certificate("Records", authority, authority=True)
+        self.certificate_path, self.chain_path, self.key_path = folder / "ca.pem", folder / "chain.pem", folder / "tls-key.pem"
+        self.certificate_path.write_bytes(self.certificate_pem)
+        self.chain_path.write_bytes(_certificate(name, key, by=("Records", authority)))
+        form = serialization.PrivateFormat.PKCS8
+        self.key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+
+    def client_properties(self, prefix):
+        """What makes a client that is configured under a prefix trust it."""
+        return {
+            f"{prefix}tls.enabled": "true",
+            f"{prefix}tls.ca_root_cert_path": self.certificate_path,
+            f"{prefix}tls.override_authority": self.name,
+        }
+
+
 class Server:
     """`trustkeep ledger` or `trustkeep auditor`, from a properties file as Scalar DL's servers read it."""
 
-    def __init__(self, kind, folder, properties, root_certificate=None):
-        self.kind, self.folder, self._root_certificate = kind, pathlib.Path(folder), root_certificate
+    def __init__(self, kind, folder, properties, tls=None):
+        self.kind, self.folder, self._tls = kind, pathlib.Path(folder), tls
         self.folder.mkdir()
         self.port, self.privileged_port, self.admin_port, self.metrics_port = _free_ports(4)
         self._config = self.folder / f"{kind}.properties"
@@ -54,14 +76,36 @@ class Server:
             f"{prefix}server.prometheus_exporter_port": self.metrics_port,
             f"{prefix}server.decommissioning_duration_secs": 0,
         }
-        self._config.write_text("".join(f"{key}={value}\n" for key, value in {**own, **properties}.items()))
+        self._properties = {**own, **properties}
+        self.configure({})
         self._process = None
         self._services = {}
 
-    def make_tables(self):
-        """Makes the tables in a database that somebody else administers."""
-        done = subprocess.run([BINARY, "schema", "--config", self._config], capture_output=True, text=True, timeout=60)
+    def configure(self, changed):
+        """Changes its properties, for the next start."""
+        self._properties.update({f"scalar.dl.{self.kind}.{key}": value for key, value in changed.items()})
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in self._properties.items()))
+
+    def another(self, folder):
+        """One more of its kind on the same store."""
+        own = ("server.port", "server.privileged_port", "server.admin_port", "server.prometheus_exporter_port")
+        same = {key: value for key, value in self._properties.items() if not key.endswith(own)}
+        return Server(self.kind, folder, same, self._tls)
+
+    def move(self, store):
+        """Puts it on another store, for the next start."""
+        self._properties.update(store)
+        self.configure({})
+
+    def trustkeep(self, *words):
+        """How another command of the program ends that takes the same configuration."""
+        return subprocess.run([BINARY, *words, "--config", self._config], capture_output=True, text=True, timeout=60)
+
+    def make_tables(self, *options):
+        """Makes the tables in a database that somebody else administers; gives their names."""
+        done = self.trustkeep("schema", *options)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
 
     def start(self):
         """Starts it and waits until its health check answers."""
@@ -72,11 +116,12 @@ class Server:
 
     def service(self, privileged=False):
         """A bare client of one of its services."""
-        if privileged not in self._services:
-            name = f"rpc.{self.kind.capitalize()}{'Privileged' if privileged else ''}"
-            port = self.privileged_port if privileged else self.port
-            self._services[privileged] = protocol.Service(name, port, self._root_certificate)
-        return self._services[privileged]
+        name = f"rpc.{self.kind.capitalize()}{'Privileged' if privileged else ''}"
+        return self._client(name, self.privileged_port if privileged else self.port)
+
+    def admin(self):
+        """A bare client of its administrator's port."""
+        return self._client("rpc.Admin", self.admin_port)
 
     def stop(self, how=signal.SIGTERM):
         """Stops it and gives its exit code."""
@@ -88,9 +133,14 @@ class Server:
     def log(self):
         return (self.folder / "server.log").read_text(errors="replace")
 
+    def _client(self, name, port):
+        if name not in self._services:
+            self._services[name] = protocol.Service(name, port, self._tls)
+        return self._services[name]
+
     def _serves(self):
         assert self._process.poll() is None, f"the {self.kind} ended:\n{self.log()}"
-        health = protocol.Service("grpc.health.v1.Health", self.privileged_port, self._root_certificate)
+        health = protocol.Service("grpc.health.v1.Health", self.privileged_port, self._tls)
         try:
             return health.call("Check", {}, patience=1)["status"] == SERVING
         except protocol.grpc.RpcError:
@@ -102,12 +152,12 @@ class Server:
 class Deployment:
     """A ledger, with or without an auditor, and the properties by which a client reaches them."""
 
-    def __init__(self, folder, authentication, audited, store=None, tls=False):
+    def __init__(self, folder, authentication, audited, store=None, tls=False, more=None):
         self.authentication, self.audited, self.folder = authentication, audited, pathlib.Path(folder)
         self.server_secret = protocol.Secret("shared-by-both-servers")
         self.ledger_identity, self.auditor_identity = Identity("ledger", self.folder), Identity("auditor", self.folder)
         hmac = authentication == "hmac"
-        self.tls_identity = Identity("localhost", self.folder) if tls else None
+        self.tls = Authority(self.folder) if tls else None
 
         def properties(kind):
             prefix = f"scalar.dl.{kind}."
@@ -118,17 +168,16 @@ class Deployment:
                 shared[f"{prefix}servers.authentication.hmac.secret_key"] = "shared-by-both-servers"
             if tls:
                 shared[f"{prefix}server.tls.enabled"] = "true"
-                shared[f"{prefix}server.tls.cert_chain_path"] = self.tls_identity.certificate_path
-                shared[f"{prefix}server.tls.private_key_path"] = self.tls_identity.key_path
+                shared[f"{prefix}server.tls.cert_chain_path"] = self.tls.chain_path
+                shared[f"{prefix}server.tls.private_key_path"] = self.tls.key_path
             return {**shared, **(store or self._embedded)(kind)}
 
-        root_certificate = self.tls_identity.certificate_pem if tls else None
-
+        given = lambda kind: {f"scalar.dl.{kind}.{key}": value for key, value in (more or {}).get(kind, {}).items()}
         ledger = properties("ledger")
         ledger["scalar.dl.ledger.proof.enabled"] = "true"
         ledger["scalar.dl.ledger.proof.private_key_path"] = self.ledger_identity.key_path
         ledger["scalar.dl.ledger.auditor.enabled"] = str(audited).lower()
-        self.ledger = Server("ledger", self.folder / "ledger", ledger, root_certificate)
+        self.ledger = Server("ledger", self.folder / "ledger", {**ledger, **given("ledger")}, self.tls)
         self.auditor, self._acquainted = None, False
         if audited:
             auditor = properties("auditor")
@@ -136,9 +185,8 @@ class Deployment:
             auditor["scalar.dl.auditor.ledger.port"] = self.ledger.port
             auditor["scalar.dl.auditor.ledger.privileged_port"] = self.ledger.privileged_port
             if tls:
-                auditor["scalar.dl.auditor.ledger.tls.enabled"] = "true"
-                auditor["scalar.dl.auditor.ledger.tls.ca_root_cert_path"] = self.tls_identity.certificate_path
-            self.auditor = Server("auditor", self.folder / "auditor", auditor, root_certificate)
+                auditor.update(self.tls.client_properties("scalar.dl.auditor."))
+            self.auditor = Server("auditor", self.folder / "auditor", {**auditor, **given("auditor")}, self.tls)
 
     def start(self):
         """Starts both; the first time they are told of each other's certificate."""
@@ -190,13 +238,18 @@ class Deployment:
             properties[f"{prefix}auditor.privileged_port"] = self.auditor.privileged_port
             # What it is called by default now, and was not by clients before 3.10.
             properties[f"{prefix}auditor.linearizable_validation.contract_id"] = "validate-ledger-v1_1_0"
-        if self.tls_identity:
-            for side in ("", "auditor."):
-                properties[f"{prefix}{side}tls.enabled"] = "true"
-                properties[f"{prefix}{side}tls.ca_root_cert_path"] = self.tls_identity.certificate_path
+        if self.tls:
+            properties.update(self.tls.client_properties(prefix) | self.tls.client_properties(f"{prefix}auditor."))
         if namespace:
             properties[f"{prefix}context.namespace"] = namespace
         return {key: str(value) for key, value in properties.items()}
+
+    def write_client_properties(self, path, identity, namespace=None, changed=None):
+        """The same in a file."""
+        properties = self.client_properties(identity, namespace)
+        properties.update({f"scalar.dl.client.{key}": value for key, value in (changed or {}).items()})
+        path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        return path
 
     def _embedded(self, kind):
         return {"scalar.db.storage": "embedded", "scalar.db.contact_points": self.folder / f"{kind}-data"}
@@ -215,11 +268,16 @@ def _free_ports(count):
     return ports
 
 
-def _certificate(name, key):
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _certificate(name, key, by=None, authority=False):
+    """A certificate of its own, or by the name and key of an authority."""
+    called = lambda name: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer, signer = by or (name, key)
     today = datetime.datetime.now(datetime.timezone.utc)
-    made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    made = x509.CertificateBuilder().subject_name(called(name)).issuer_name(called(issuer)).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number())
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    if authority:
+        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    else:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     made = made.not_valid_before(today - datetime.timedelta(days=1)).not_valid_after(today + datetime.timedelta(days=30))
-    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return made.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

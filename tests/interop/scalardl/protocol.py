@@ -51,6 +51,8 @@ MESSAGES = {
     "ExecutionAbortRequest": {1: ("nonce", "text"), 2: ("entity_id", "text"), 3: ("key_version", "int"), 4: ("signature", "bytes")},
     "ExecutionAbortResponse": {1: ("state", "int")},
     "NamespaceCreationRequest": {1: ("namespace", "text")},
+    "PauseRequest": {1: ("wait_outstanding", "int")},
+    "TransactionStatePurgeResponse": {1: ("total_targets", "int"), 2: ("purged", "int"), 3: ("skipped", "int")},
     "HealthCheckRequest": {1: ("service", "text")},
     "HealthCheckResponse": {1: ("status", "int")},
 }
@@ -68,6 +70,9 @@ CALLS = {
     "OrderExecution": ("ContractExecutionRequest", "ExecutionOrderingResponse"),
     "ValidateExecution": ("ExecutionValidationRequest", "ContractExecutionResponse"),
     "createNamespace": ("NamespaceCreationRequest", "Empty"),
+    "PurgeTransactionStates": ("Empty", "TransactionStatePurgeResponse"),
+    "Pause": ("PauseRequest", "Empty"),
+    "Unpause": ("Empty", "Empty"),
     "Check": ("HealthCheckRequest", "HealthCheckResponse"),
 }
 
@@ -208,11 +213,13 @@ class Secret:
 class Service:
     """One service of one server, called without any client library of Scalar DL."""
 
-    def __init__(self, name, port, root_certificate=None):
+    def __init__(self, name, port, tls=None):
+        """`tls` is the authority that certified the server."""
         self._name = name
         address = f"localhost:{port}"
-        if root_certificate:
-            self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(root_certificate))
+        if tls:
+            options = [("grpc.ssl_target_name_override", tls.name)]
+            self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(tls.certificate_pem), options)
         else:
             self._channel = grpc.insecure_channel(address)
 

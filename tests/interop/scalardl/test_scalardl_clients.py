@@ -6,6 +6,7 @@ import pytest
 
 import java_sdk
 import protocol
+from steps import refused
 
 UPDATER, READER = "com.org1.contract.StateUpdater", "com.org1.contract.StateReader"
 
@@ -20,12 +21,6 @@ def alice(deployment, make_client, new_identity, state_contracts):
     client.register_contract("StateUpdater", UPDATER, state_contracts["StateUpdater"])
     client.register_contract("StateReader", READER, state_contracts["StateReader"], {"note": "ä"})
     return client
-
-
-def refused(call, *arguments):
-    with pytest.raises(protocol.Refused) as caught:
-        call(*arguments)
-    return caught.value.code, caught.value.message
 
 
 def test_round_trip(deployment, alice):

@@ -4,57 +4,8 @@ import json
 import os
 import random
 
-import pytest
-
 import java_sdk
-
-
-class Tool:
-    """One command line with the properties of one entity."""
-
-    def __init__(self, sdk, name, properties):
-        self._sdk, self._name, self._properties = sdk, name, properties
-
-    def output(self, command, *arguments):
-        """What a command printed that went well."""
-        code, out, err = self._run(command, arguments)
-        assert code == 0, f"{command} {arguments}: {code}\n{out}\n{err}"
-        return out
-
-    def json(self, command, *arguments):
-        """The JSON in what a command printed that went well; nothing for one that prints nothing."""
-        out = self.output(command, *arguments)
-        for heading in ("Result:\n", "Contract result:\n"):
-            out = out.removeprefix(heading)
-        return json.loads(out) if out else None
-
-    def error(self, command, *arguments):
-        """The status and the message of a command that failed."""
-        code, out, err = self._run(command, arguments)
-        assert code == 1, f"{command} {arguments}: {code}\n{out}\n{err}"
-        told = json.loads(out)
-        return told["status_code"], told["error_message"]
-
-    def _run(self, command, arguments):
-        return self._sdk.command(self._name, *command.split(), "--properties", self._properties, *arguments)
-
-
-@pytest.fixture
-def tool(deployment, new_identity, tmp_path):
-    """Makes a command line: `tool(sdk, name)`; all of one test are the same entity's."""
-    identity = new_identity("cli")
-    path = tmp_path / "client.properties"
-    path.write_text("".join(f"{key}={value}\n" for key, value in deployment.client_properties(identity).items()))
-
-    def make(sdk, name):
-        made = Tool(sdk, name, path)
-        made.entity, made.properties = identity.name, path
-        return made
-
-    return make
-
-
-OK = {"status_code": "OK", "output": None}
+from command_line import OK, validated
 
 
 def test_scalardl(deployment, commands, tool, tmp_path):
@@ -230,13 +181,6 @@ def test_tablestore(deployment, store_commands, tool):
     validated(deployment, store, record, f"rec_{table}_id_1002", 1)
     index = [*here, "--index-key-column-name", "salary", "--column-value", "720"]
     validated(deployment, store, index, f"idx_{table}_salary_720", 0)
-
-
-def validated(deployment, store, arguments, asset_id, age):
-    told = store.json("validate-ledger", *arguments)
-    assert told["status_code"] == "OK", told
-    assert (told["Ledger"]["id"], told["Ledger"]["age"]) == (asset_id, age)
-    assert (told["Auditor"] or {}).get("hash") == (told["Ledger"]["hash"] if deployment.audited else None)
 
 
 def test_random_statements(deployment, store_commands, tool):

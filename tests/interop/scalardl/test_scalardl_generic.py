@@ -150,3 +150,7 @@ def test_tables(contracts, own):
     assert history == [{"age": 1, "values": changed}, {"age": 0, "values": rows[0]}]
     assert tables.run("GetHistory", table=own, conditions=[where("id", "EQ", "1")], limit=1) == history[:1]
     assert tables.run("ShowTables", name=own) == [described]
+    record = {"prefix": "rec_", "values": [own, "id", 1.0]}
+    assert tables.run("GetAssetId", **record) == f"rec_{own}_id_1"
+    illegal = "The specified argument is illegal."
+    assert tables.refusal("GetAssetId", prefix="x_") == tables.refusal("GetAssetId", prefix="", values=[]) == illegal

@@ -1,16 +1,13 @@
-"""What the servers do apart from any client: stores and restarts, conflicts, replays, and requests that break the protocol."""
+"""What the servers do apart from any client: conflicts, replays, and requests that break the protocol."""
 
-import concurrent.futures
 import json
 import urllib.request
 
 import pytest
 
 import protocol
-from clients import BareClient
-from domains import Deployment, Identity
+from steps import contend, refused, registered
 
-UPDATER, READER = "com.org1.contract.StateUpdater", "com.org1.contract.StateReader"
 PARALLEL, EACH = 6, 8
 
 
@@ -19,85 +16,10 @@ def alice(deployment, new_identity, state_contracts):
     return registered(deployment, new_identity(), state_contracts)
 
 
-def registered(deployment, identity, state_contracts):
-    client = BareClient(deployment, identity)
-    client.identity = identity
-    client.register_identity()
-    client.register_contract("StateUpdater", UPDATER, state_contracts["StateUpdater"])
-    client.register_contract("StateReader", READER, state_contracts["StateReader"])
-    return client
-
-
-def refused(call, *arguments):
-    with pytest.raises(protocol.Refused) as caught:
-        call(*arguments)
-    return caught.value.code, caught.value.message
-
-
-@pytest.mark.parametrize("store", ["embedded", "postgresql"])
-def test_stores_keep_what_was_acknowledged(store, backends, tmp_path, state_contracts):
-    """Both servers on each store: what they acknowledged is there after a restart, and goes on from there."""
-
-    def postgresql(kind):
-        url = backends.get("postgresql").new_database(f"scalardl_{kind}_{tmp_path.name}")
-        address = url.split("@")[1]
-        return {
-            "scalar.db.storage": "jdbc",
-            "scalar.db.contact_points": f"jdbc:postgresql://{address}",
-            "scalar.db.username": "postgres",
-            "scalar.db.password": "",
-        }
-
-    running = Deployment(tmp_path, "digital-signature", True, postgresql if store == "postgresql" else None)
-    if store == "postgresql":
-        for server in running.servers():
-            server.make_tables()
-    running.start()
-    alice = registered(running, Identity("alice", tmp_path), state_contracts)
-    before = alice.execute("StateUpdater", {"asset_id": "a", "state": 1}, "nonce-before")
-    running.stop()
-    running.start()
-    assert refused(alice.execute, "StateUpdater", {"asset_id": "a", "state": 9}, "nonce-before")[0] == 304
-    after = alice.execute("StateUpdater", {"asset_id": "a", "state": 2})
-    assert after.ledger_proofs[0]["age"] == 1
-    assert after.ledger_proofs[0]["prev_hash"] == before.ledger_proofs[0]["hash"]
-    assert json.loads(alice.execute("StateReader", {"asset_id": "a"}).result)["output"] == {"state": 2}
-    running.stop()
-
-
-def test_tls(tmp_path, java_3_14, state_contracts):
-    """Both servers behind TLS, the auditor as a client of the ledger too; who does not speak it gets nowhere."""
-    running = Deployment(tmp_path, "digital-signature", True, tls=True).start()
-    client = java_3_14.driver.client(running, Identity("alice", tmp_path))
-    client.register_identity()
-    client.register_contract("StateUpdater", UPDATER, state_contracts["StateUpdater"])
-    assert client.execute("StateUpdater", {"asset_id": "a", "state": 1}).auditor_proofs[0]["age"] == 0
-    plain = protocol.Service("rpc.Ledger", running.ledger.port)
-    with pytest.raises(protocol.grpc.RpcError):
-        plain.call("ListContracts", {"entity_id": "alice", "key_version": 1}, patience=5)
-    plain.close()
-    running.stop()
-
-
 def test_conflicts(deployment, alice):
     """Many clients at one asset: each change is made whole or refused with 504, and the ages count the changes that were made."""
     asset = f"asset-of-{alice.identity.name}"
-
-    def change(worker):
-        made = 0
-        client = BareClient(deployment, alice.identity)
-        for number in range(EACH):
-            try:
-                client.execute("StateUpdater", {"asset_id": asset, "state": worker * EACH + number})
-                made += 1
-            except protocol.Refused as refusal:
-                assert refusal.code == 504, refusal
-        return made
-
-    alice.execute("StateUpdater", {"asset_id": asset, "state": -1})
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        made = sum(pool.map(change, range(PARALLEL)))
-    assert made > 0
+    made = contend(deployment, alice, asset, PARALLEL, EACH)
     assert json.loads(alice.execute("StateReader", {"asset_id": asset}).result)["age"] == made
 
 

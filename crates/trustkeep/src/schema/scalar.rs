@@ -52,7 +52,7 @@ impl SchemaType {
 }
 
 /// Whether a file holds `.properties` of this family, and not a vault's configuration.
-pub(super) fn is_properties(config: &Path) -> anyhow::Result<bool> {
+pub(crate) fn is_properties(config: &Path) -> anyhow::Result<bool> {
     if config.is_dir() {
         return Ok(false);
     }
@@ -62,6 +62,20 @@ pub(super) fn is_properties(config: &Path) -> anyhow::Result<bool> {
     // What cannot be read is for the vault's reader to complain of, and so is what is no text.
     let properties = Properties::load(config, &|_| None);
     Ok(properties.is_ok_and(|properties| properties.names().any(|name| name.starts_with("scalar."))))
+}
+
+/// What the table of assets is called in a store of these properties: one name, or two where they do not say whose
+/// store it is.
+pub(crate) fn asset_tables(properties: &Properties) -> anyhow::Result<Vec<String>> {
+    let whose = match SchemaType::of(properties) {
+        Ok(one) => vec![one],
+        Err(_) => vec![SchemaType::Ledger, SchemaType::Auditor],
+    };
+    let name = |schema_type: SchemaType| {
+        let base = ServerSettings::read(schema_type.domain(), properties)?.namespace;
+        Ok(format!("{base}.asset"))
+    };
+    whose.into_iter().map(name).collect()
 }
 
 /// Creates the tables and lists them, or prints how it is done.

@@ -1,10 +1,12 @@
-//! Ledger, auditor and vault together, from outside: `dev`, `demo`, and the vault's audit log in the ledger.
+//! Ledger, auditor and vault together, from outside: `dev`, `demo`, the vault's audit log in the ledger,
+//! and their units for systemd.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod audit_device;
 mod demo;
 mod dev;
 mod schema;
+mod systemd;
 
 use std::path::Path;
 

@@ -10,7 +10,6 @@ mod process;
 mod revocation;
 mod sealed;
 mod seals;
-mod systemd;
 
 use std::path::{Path, PathBuf};
 

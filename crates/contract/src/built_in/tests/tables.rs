@@ -136,10 +136,9 @@ fn keys_of_assets_are_texts_of_any_number() {
         assert_eq!(run(&mut ledger, "GetAssetId", &argument("idx_")), index);
     }
     assert_eq!(run(&mut ledger, "GetAssetId", r#"{"prefix":"tbl_","values":["t"]}"#), "\"tbl_t\"");
-    assert_eq!(
-        run(&mut ledger, "GetAssetId", r#"{"prefix":"x_","values":["t"]}"#),
-        "The specified argument is illegal."
-    );
+    for argument in [r#"{"prefix":"x_","values":["t"]}"#, r#"{"prefix":"x_"}"#, r#"{"prefix":1}"#] {
+        assert_eq!(run(&mut ledger, "GetAssetId", argument), "The specified argument is illegal.");
+    }
     broken(&mut ledger, "table.v1_0_0.GetAssetId", r#"{"prefix":"rec_","values":["t"]}"#);
 }
 
