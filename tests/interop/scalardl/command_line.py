@@ -10,7 +10,7 @@ class Tool:
     """One command line with the properties of one entity."""
 
     def __init__(self, sdk, name, properties):
-        self._sdk, self._name, self._properties = sdk, name, properties
+        self._sdk, self._name, self.properties = sdk, name, properties
 
     def output(self, command, *arguments):
         """What a command printed that went well."""
@@ -34,7 +34,7 @@ class Tool:
 
     def run(self, command, *arguments):
         """Its exit code, what it printed, and what it printed as an error."""
-        return self._sdk.command(self._name, *command.split(), "--properties", self._properties, *arguments)
+        return self._sdk.command(self._name, *command.split(), "--properties", self.properties, *arguments)
 
 
 def validated(deployment, store, arguments, asset_id, age):

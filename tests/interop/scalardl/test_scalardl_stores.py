@@ -7,9 +7,10 @@ import pytest
 
 import java_sdk
 import protocol
-from command_line import OK, validated
+from command_line import OK, Tool, validated
 from databases import Dynamodb, Postgresql
 from domains import Deployment
+from mutable import PUT, TABLE, class_file, function, record
 from steps import contend, refused, registered
 from vault_server import BINARY
 
@@ -178,15 +179,26 @@ def test_rows_that_somebody_changed(deployment, alice, whose):
     assert refused(alice.execute, "StateReader", {"asset_id": asset})[0] in (305, 504)
 
 
-def test_moving_to_another_database(backends, tmp_path, new_identity):
-    """What an embedded store holds goes on on PostgreSQL: ages, hashes, what was used; in namespaces too. Nothing is brought where it is not meant."""
+def test_moving_to_another_database(backends, own_commands, tmp_path, new_identity):
+    """What an embedded store holds goes on on PostgreSQL: ages, hashes, nonces, namespaces, mutable records; and only where it is meant."""
     here = tmp_path / "here"
     here.mkdir()
-    running, database = Deployment(here, "digital-signature", True).start(), Postgresql(backends)
+    running, database = Deployment(here, "digital-signature", True), Postgresql(backends)
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"sample.records": TABLE}))
+    running.ledger.make_tables("--schema-file", schema)
+    running.start()
     for server in running.servers():
         server.service(privileged=True).call("createNamespace", {"namespace": "tenant"})
     clients = [registered(running, new_identity(), namespace=namespace) for namespace in (None, "tenant")]
     before = [alice.execute("StateUpdater", {"asset_id": "a", "state": 1}, f"{alice.identity.name}-used") for alice in clients]
+    store = Tool(own_commands, java_sdk.HASHSTORE, running.write_client_properties(tmp_path / "client.properties", new_identity()))
+    store.json("bootstrap")
+    binary_name = f"com.scalar.dl.genericcontracts.{PUT}"
+    registering = Tool(own_commands, java_sdk.SCALARDL, store.properties)
+    registering.json("register-function", *function(PUT, binary_name, class_file(tmp_path, binary_name)))
+    put = lambda number: store.output("put-object", "--object-id", "o", "--hash", "h", "--put-to-mutable", json.dumps(record("sample", number)))
+    put("first")
     running.stop()
     exports = {server.kind: tmp_path / f"{server.kind}.tkx" for server in running.servers()}
     for kind, file in exports.items():
@@ -203,4 +215,6 @@ def test_moving_to_another_database(backends, tmp_path, new_identity):
         assert refused(alice.execute, "StateUpdater", {"asset_id": "a", "state": 9}, f"{alice.identity.name}-used")[0] == 304
         [proof] = alice.execute("StateUpdater", {"asset_id": "a", "state": 2}).ledger_proofs
         assert (proof["age"], proof["prev_hash"]) == (1, earlier.ledger_proofs[0]["hash"])
+    put("second")
+    assert database.ask("ledger", "SELECT entity FROM sample.records ORDER BY entity") == ["first", "second"]
     running.stop()
