@@ -23,7 +23,14 @@ const FLOORS: [&[&str]; 7] = [
         "trustkeep-kms-aws",
         "trustkeep-kms-transit",
     ],
-    &["trustkeep-aws", "trustkeep-chassis", "trustkeep-contract", "trustkeep-scalar-rpc", "trustkeep-store"],
+    &[
+        "trustkeep-aws",
+        "trustkeep-chassis",
+        "trustkeep-contract",
+        "trustkeep-didcomm",
+        "trustkeep-scalar-rpc",
+        "trustkeep-store",
+    ],
     &["trustkeep-crypto"],
 ];
 
