@@ -11,7 +11,7 @@ use trustkeep_scalar_rpc::messages::{
     NamespaceDroppingRequest, NamespacesListingRequest, StateRetrievalRequest, TransactionState,
     TransactionStatePurgeRequest, TransactionStatePurgeResponse,
 };
-use trustkeep_scalar_rpc::signing::Signed;
+use trustkeep_scalar_rpc::signing::{DEFAULT_NAMESPACE, Signed};
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 
 use crate::config::{ClientConfig, Identity};
@@ -45,7 +45,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_random(config: ClientConfig, random: Box<dyn Random>) -> Result<Self> {
+    pub fn with_random(mut config: ClientConfig, random: Box<dyn Random>) -> Result<Self> {
+        // The default namespace is signed and sent as none.
+        if config.context_namespace == DEFAULT_NAMESPACE {
+            config.context_namespace.clear();
+        }
         let signer: Option<Box<dyn Signer>> = match &config.identity {
             Identity::DigitalSignature { private_key, .. } => {
                 Some(Box::new(PrivateKey::from_pem(private_key.expose())?))

@@ -85,14 +85,12 @@ impl Client {
     /// # Errors
     /// As [`Self::execute_contract`].
     pub async fn execute_signed(&self, request: ContractExecutionRequest) -> Result<Execution> {
-        if self.auditor().is_none() {
-            return self.execute_at_ledger(request).await.map(|ledger| outcome(ledger, Vec::new()));
-        }
         let ordered = self.order(request).await?;
+        if self.auditor().is_none() {
+            return self.execute_at_ledger(ordered).await.map(|ledger| outcome(ledger, Vec::new()));
+        }
         let ledger = self.execute_at_ledger(ordered.clone()).await?;
-        let auditor = self.validate_at_auditor(ordered, ledger.proofs.clone()).await?;
-        compare(&ledger, &auditor)?;
-        Ok(outcome(ledger, auditor.proofs))
+        self.conclude(ordered, ledger).await
     }
 
     /// The first step: the Auditor orders the request, and signs it. Without an Auditor the request stays as it is.
@@ -134,6 +132,23 @@ impl Client {
         let request = auditor.request(ExecutionValidationRequest { request: Some(request), proofs });
         let answer = auditor.ordinary.clone().validate_execution(request).await;
         answer.map(tonic::Response::into_inner).map_err(failed)
+    }
+
+    /// The third step with the comparison that ends an execution. Without an Auditor the Ledger's answer is the end.
+    ///
+    /// # Errors
+    /// As [`Self::validate_at_auditor`]; 305 if Ledger and Auditor differ.
+    pub async fn conclude(
+        &self,
+        ordered: ContractExecutionRequest,
+        ledger: ContractExecutionResponse,
+    ) -> Result<Execution> {
+        if self.auditor().is_none() {
+            return Ok(outcome(ledger, Vec::new()));
+        }
+        let auditor = self.validate_at_auditor(ordered, ledger.proofs.clone()).await?;
+        compare(&ledger, &auditor)?;
+        Ok(outcome(ledger, auditor.proofs))
     }
 }
 
@@ -247,7 +262,9 @@ mod tests {
             version: 1,
             secret: SecretString::from("secret-key"),
         };
-        let client = Client::new(ClientConfig::new(Target::new("localhost", 1, 2), identity))?;
+        let mut config = ClientConfig::new(Target::new("localhost", 1, 2), identity);
+        config.context_namespace = DEFAULT_NAMESPACE.into();
+        let client = Client::new(config)?;
         let argument = r#"{"asset_id":"a","state":1}"#;
         let call = Call { contract_id: "StateUpdater", argument, nonce: Some("n-1"), ..Call::default() };
         let request = client.prepare(call)?;

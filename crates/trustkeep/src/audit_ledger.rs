@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use trustkeep_crypto::hash::{Algorithm, Hasher};
-use trustkeep_scalar_client::{Client, ClientConfig};
-use trustkeep_scalar_rpc::StatusCode;
+use trustkeep_scalar_client::{Call, Client, ClientConfig};
+use trustkeep_scalar_rpc::messages::{ContractExecutionRequest, ContractExecutionResponse};
 use trustkeep_scalar_rpc::properties::Properties;
+use trustkeep_scalar_rpc::{Error, StatusCode};
 use trustkeep_vault::core::audit::{Device, DeviceError, DeviceFactory, DeviceOptions};
 
 const CONTRACT_ID: &str = "object.v1_0_0.Put";
@@ -65,7 +66,7 @@ impl Ledger {
         let client =
             config.and_then(Client::new).map_err(|error| refused(&format!("properties_file: {error}")))?;
         let (entries, queue) = mpsc::channel(WAITING_MAX);
-        let writer = Writer { client, asset_id, timeout, is_registered: OnceCell::new() };
+        let writer = Writer { client, asset_id, timeout, is_registered: false, under_way: None };
         tokio::spawn(writer.run(queue));
         Ok(Self { entries, room: Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize)), timeout })
     }
@@ -92,11 +93,20 @@ struct Writer {
     client: Client,
     asset_id: String,
     timeout: Duration,
-    is_registered: OnceCell<()>,
+    is_registered: bool,
+    /// A state of which nobody knows yet whether it is written: it comes before every other.
+    under_way: Option<UnderWay>,
+}
+
+/// A state that was ordered: the Auditor, if there is one, keeps the asset for it.
+struct UnderWay {
+    request: ContractExecutionRequest,
+    /// The Ledger's, which is to be validated.
+    answer: Option<ContractExecutionResponse>,
 }
 
 impl Writer {
-    async fn run(self, mut queue: mpsc::Receiver<Entry>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
         let mut waiting = Vec::new();
         while queue.recv_many(&mut waiting, WAITING_MAX).await > 0 {
             let lines: Vec<_> = waiting.iter().map(|entry| entry.line.clone()).collect();
@@ -110,22 +120,26 @@ impl Writer {
         }
     }
 
-    async fn write(&self, lines: &[Bytes]) -> Result<(), DeviceError> {
-        self.is_registered.get_or_try_init(|| self.register()).await?;
+    async fn write(&mut self, lines: &[Bytes]) -> Result<(), DeviceError> {
+        self.register().await.map_err(DeviceError::new)?;
         for state in states(lines)? {
-            self.append(&state).await?;
+            self.append(&state).await.map_err(DeviceError::new)?;
         }
         Ok(())
     }
 
     /// The identity is the operator's to register, through the privileged port; the contract is the client's.
-    async fn register(&self) -> Result<(), DeviceError> {
-        self.client.register_built_in(CONTRACT_ID, BINARY_NAME).await.map_err(DeviceError::new)
+    async fn register(&mut self) -> trustkeep_scalar_rpc::Result<()> {
+        if !self.is_registered {
+            self.client.register_built_in(CONTRACT_ID, BINARY_NAME).await?;
+            self.is_registered = true;
+        }
+        Ok(())
     }
 
     /// Appends one state. Where nobody knows whether it was taken it goes again, so an entry may stand there twice,
     /// but never not at all.
-    async fn append(&self, texts: &[&str]) -> Result<(), DeviceError> {
+    async fn append(&mut self, texts: &[&str]) -> trustkeep_scalar_rpc::Result<()> {
         let mut hasher = Hasher::new(Algorithm::Sha256);
         texts.iter().for_each(|text| hasher.update(text.as_bytes()));
         let argument = json!({
@@ -134,19 +148,62 @@ impl Writer {
             "metadata": { "entries": texts },
         });
         let argument = argument.to_string();
+        // One that was given up by those who waited for it: it was ordered, and must come to its end.
+        match self.conclude().await {
+            Err(error) if error.code != StatusCode::Conflict => return Err(error),
+            _ => {}
+        }
         let mut tries = 1;
         loop {
-            match self.client.execute_contract(CONTRACT_ID, &argument).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tries < TRIES_MAX && may_be_tried_again(error.code) => tries += 1,
-                Err(error) => return Err(DeviceError::new(error)),
+            match self.put(&argument).await {
+                Err(error) if tries < TRIES_MAX && may_be_tried_again(&error) => tries += 1,
+                done => return done,
             }
         }
     }
+
+    async fn put(&mut self, argument: &str) -> trustkeep_scalar_rpc::Result<()> {
+        if self.under_way.is_none() {
+            let call = Call { contract_id: CONTRACT_ID, argument, ..Call::default() };
+            let request = self.client.order(self.client.prepare(call)?).await?;
+            self.under_way = Some(UnderWay { request, answer: None });
+        }
+        self.conclude().await
+    }
+
+    /// Brings the state that is under way to its end, from the step at which it was interrupted: the same request with
+    /// the same nonce, which the Ledger takes once at most.
+    ///
+    /// # Errors
+    /// 501 and 503 if nobody answered: it is still under way. 504 if the Ledger has decided before, one way or the
+    /// other: the answer was lost.
+    async fn conclude(&mut self) -> trustkeep_scalar_rpc::Result<()> {
+        let Some(state) = &mut self.under_way else { return Ok(()) };
+        let done = state.conclude(&self.client).await;
+        if !done.as_ref().is_err_and(is_open) {
+            self.under_way = None;
+        }
+        done
+    }
 }
 
-fn may_be_tried_again(code: StatusCode) -> bool {
-    matches!(code, StatusCode::Conflict | StatusCode::UnknownTransactionStatus | StatusCode::Unavailable)
+impl UnderWay {
+    async fn conclude(&mut self, client: &Client) -> trustkeep_scalar_rpc::Result<()> {
+        let answer = match &self.answer {
+            Some(answer) => answer,
+            None => self.answer.insert(client.execute_at_ledger(self.request.clone()).await?),
+        };
+        client.conclude(self.request.clone(), answer.clone()).await.map(drop)
+    }
+}
+
+/// Whether somebody did not answer.
+fn is_open(error: &Error) -> bool {
+    matches!(error.code, StatusCode::UnknownTransactionStatus | StatusCode::Unavailable)
+}
+
+fn may_be_tried_again(error: &Error) -> bool {
+    error.code == StatusCode::Conflict || is_open(error)
 }
 
 /// Lines as the states that carry them: in order, each state within its bound. A line for which one has no room left

@@ -4,6 +4,7 @@
 //! before it is sent. At least one of the enabled devices must take an entry, else the request fails. A vault
 //! without devices pays nothing for this. See `docs/vault-audit.md`.
 
+mod caller;
 pub mod device;
 mod devices;
 mod entry;
@@ -23,9 +24,9 @@ use serde::{Deserialize, Serialize};
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_crypto::{Random, random};
 
+pub(super) use self::caller::Caller;
 pub use self::device::{Device, DeviceError, DeviceFactory, DeviceKinds, DeviceOptions};
 pub use self::devices::builtin;
-pub(super) use self::entry::Caller;
 pub use self::headers::{AuditedHeader, AuditedHeaders};
 pub(super) use self::trail::Trail;
 

@@ -92,7 +92,8 @@ impl Core {
         trail: &mut Trail,
     ) -> Result<Option<Response>> {
         let audit = &unsealed.audit;
-        let identity_policies = match audit.is_on() {
+        // A device that this request enables tells of it, too.
+        let identity_policies = match audit.is_on() || request.path.starts_with("sys/audit/") {
             true => unsealed.identity_policies(token).await?,
             false => Vec::new(),
         };

@@ -9,30 +9,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trustkeep_crypto::hash;
 
+use super::caller::{Caller, Kept};
 use super::hash::{Veil, VeiledMap};
 use crate::core::TokenEntry;
 use crate::core::mount::{Mount, MountTable};
-use crate::policy::Acl;
-use crate::request::{Operation, Request};
+use crate::request::Request;
 use crate::response::{Data, Response};
 use crate::{Error, Result, VAULT_BUILTIN_VERSION};
-
-/// Who asks, as far as that is known when the request is logged.
-pub(in crate::core) enum Caller<'r> {
-    /// The token is missing, unknown or may not be used.
-    Unknown,
-    /// The path asks for no token.
-    Public,
-    /// The token, the policies that its entity brings, and whether all of them let it do this.
-    Token {
-        entry: &'r TokenEntry,
-        identity_policies: &'r [String],
-        acl: &'r Acl,
-        operation: Operation,
-        full_path: &'r str,
-        allowed: bool,
-    },
-}
 
 /// What an entry is made of; the same for all devices.
 pub(super) struct Subject<'r> {
@@ -57,6 +40,7 @@ impl Shared {
         let request = subject.request;
         let token = match subject.caller {
             Caller::Token { entry, .. } => Some(*entry),
+            Caller::Kept(kept) => Some(&kept.entry),
             Caller::Unknown | Caller::Public => None,
         };
         let mount = subject.mount.map(|mount| MountFields::new(mount, false)).unwrap_or_default();
@@ -192,22 +176,39 @@ fn auth<'r>(veil: &'r Veil, request: &'r Request, caller: &'r Caller<'r>) -> Aut
     match caller {
         Caller::Unknown => nobody,
         Caller::Public => AuthFields { policy_results: Some(PolicyResults::new(true, Vec::new())), ..nobody },
-        Caller::Token { entry, identity_policies, acl, operation, full_path, allowed } => AuthFields {
-            client_token: veil.secret(request.client_token.as_deref().unwrap_or_default()),
-            accessor: veil.accessor(&entry.accessor),
-            display_name: &entry.display_name,
-            policies: all(&entry.policies, identity_policies),
-            token_policies: &entry.policies,
-            identity_policies,
-            policy_results: Some(PolicyResults::new(*allowed, acl.granting(*operation, full_path))),
-            metadata: entry.meta.as_ref(),
-            num_uses: 0,
-            remaining_uses: entry.num_uses,
-            entity_id: &entry.entity_id,
-            token_type: entry.kind(),
-            token_ttl: entry.creation_ttl,
-            token_issue_time: rfc3339(entry.creation_time),
-        },
+        Caller::Token { entry, identity_policies, acl, operation, full_path, allowed } => {
+            let results = PolicyResults::new(*allowed, acl.granting(*operation, full_path));
+            holder(veil, request, entry, identity_policies, results)
+        }
+        Caller::Kept(Kept { entry, identity_policies, granting, allowed }) => {
+            let results = PolicyResults::new(*allowed, granting.iter().map(String::as_str).collect());
+            holder(veil, request, entry, identity_policies, results)
+        }
+    }
+}
+
+fn holder<'r>(
+    veil: &'r Veil,
+    request: &'r Request,
+    entry: &'r TokenEntry,
+    identity_policies: &'r [String],
+    results: PolicyResults<'r>,
+) -> AuthFields<'r> {
+    AuthFields {
+        client_token: veil.secret(request.client_token.as_deref().unwrap_or_default()),
+        accessor: veil.accessor(&entry.accessor),
+        display_name: &entry.display_name,
+        policies: all(&entry.policies, identity_policies),
+        token_policies: &entry.policies,
+        identity_policies,
+        policy_results: Some(results),
+        metadata: entry.meta.as_ref(),
+        num_uses: 0,
+        remaining_uses: entry.num_uses,
+        entity_id: &entry.entity_id,
+        token_type: entry.kind(),
+        token_ttl: entry.creation_ttl,
+        token_issue_time: rfc3339(entry.creation_time),
     }
 }
 

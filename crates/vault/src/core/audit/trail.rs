@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::entry::{Caller, Shared, Subject};
+use super::caller::{Caller, Kept};
+use super::entry::{Shared, Subject};
 use super::{Audit, Devices, entry};
 use crate::core::mount::Mount;
 use crate::request::{Operation, Request};
@@ -20,8 +21,8 @@ struct Begun {
     shared: Vec<Shared>,
     mount: Option<Arc<Mount>>,
     lists: bool,
-    /// The request itself, where it may enable a device: that one logs the answer too.
-    enabling: Option<Request>,
+    /// The request itself and its caller, where it may enable a device: that one logs the answer too.
+    enabling: Option<(Request, Option<Kept>)>,
 }
 
 impl Trail {
@@ -60,7 +61,7 @@ impl Trail {
             shared,
             mount: mount.cloned(),
             lists: request.operation == Operation::List,
-            enabling: enables.then(|| request.clone()),
+            enabling: enables.then(|| (request.clone(), caller.kept())),
         }));
         let logged = audit.log(lines, "request").await;
         metrics::histogram!("vault_audit_log_request").record(audit.seconds_since(started));
@@ -109,9 +110,11 @@ impl Begun {
             let known = self.devices.iter().position(|known| known.entry.uuid == device.entry.uuid);
             let shared = match (known.and_then(|index| self.shared.get(index)), &self.enabling) {
                 (Some(shared), _) => shared.clone(),
-                (None, Some(request)) => {
-                    let subject = Subject { request, mount: self.mount.as_deref(), caller: &Caller::Public };
-                    Shared::new(&device.veil, &subject, &Default::default())?
+                (None, Some((request, kept))) => {
+                    let caller = kept.as_ref().map_or(Caller::Public, Caller::Kept);
+                    let subject = Subject { request, mount: self.mount.as_deref(), caller: &caller };
+                    let headers = self.audit.audited_headers().of(&request.headers, device.veil.salt());
+                    Shared::new(&device.veil, &subject, &headers)?
                 }
                 // Enabled while the request was handled, whose beginning it does not know.
                 (None, None) => continue,

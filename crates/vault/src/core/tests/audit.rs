@@ -151,6 +151,25 @@ async fn devices_and_their_salts_outlive_sealing() {
 }
 
 #[tokio::test]
+async fn the_answer_that_enables_a_device_is_told_by_it_as_by_the_others() {
+    let vault = Vault::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let logs = ["first", "second"].map(|name| folder.path().join(name));
+    for (name, log) in ["first", "second"].iter().zip(&logs) {
+        let options = json!({ "file_path": log, "log_raw": "true", "skip_test": "true" });
+        vault.enable_audit(name, "file", options).await.unwrap();
+    }
+    let [first, second] = logs.each_ref().map(|log| lines(log));
+    // The one that enabled it, in a vault without devices; the request and its answer that enabled the other.
+    assert_eq!((first.len(), second.len()), (3, 1));
+    assert_eq!(first.last(), second.last());
+    for line in [&first[0], &second[0]] {
+        assert_eq!(line["auth"]["policy_results"]["granting_policies"][0]["name"], "root", "{line}");
+        assert_eq!(line["request"]["client_token"], vault.root, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn one_device_that_writes_is_enough() {
     let vault = Vault::new().await;
     let folder = tempfile::tempdir().unwrap();
