@@ -9,11 +9,13 @@ use tokio::sync::Notify;
 use tonic::Status;
 use trustkeep_scalar_client::{Ages, Client};
 use trustkeep_scalar_rpc::messages::{
-    AssetLockRecoveryResult, ContractExecutionRequest, ContractExecutionResponse, TransactionState,
+    AssetLockRecoveryResult, AssetProofRetrievalRequest, AssetProofRetrievalResponse,
+    ContractExecutionRequest, ContractExecutionResponse, ExecutionAbortRequest, ExecutionAbortResponse,
+    TransactionState,
 };
 
 use crate::liar::{Answer, Honest, Real, Ways};
-use crate::world::{World, balance, deposit, executed, prepared, refused};
+use crate::world::{Setting, World, balance, deposit, executed, prepared, refused};
 
 async fn account(client: &Client, asset: &str) {
     client.execute_contract("create", &json!({ "id": asset }).to_string()).await.unwrap();
@@ -21,7 +23,7 @@ async fn account(client: &Client, asset: &str) {
 
 /// The balance, once the Auditor has seen who stands in the way: a process that was started again sees it for the
 /// first time at the first attempt.
-async fn balance_at_last(client: &Client, asset: &str) -> i64 {
+pub(crate) async fn balance_at_last(client: &Client, asset: &str) -> i64 {
     match balance(client, asset).await {
         Err(error) if error.code.number() == 504 => balance(client, asset).await.unwrap(),
         answer => answer.unwrap(),
@@ -66,7 +68,13 @@ async fn a_client_that_vanishes_leaves_all_or_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn either_server_may_die_between_any_two_steps() {
-    let mut world = World::new().await;
+    for setting in Setting::BOTH {
+        die_between_steps(setting).await;
+    }
+}
+
+async fn die_between_steps(setting: Setting) {
+    let mut world = World::of(setting, 0).await;
     let client = world.client();
     for asset in ["ordered", "executed", "validated"] {
         account(&client, asset).await;
@@ -94,7 +102,7 @@ async fn either_server_may_die_between_any_two_steps() {
 }
 
 /// Both die and come back.
-async fn restart(world: &mut World) {
+pub(crate) async fn restart(world: &mut World) {
     world.auditor.crash().await;
     world.ledger.crash().await;
     world.auditor.start().await;
@@ -133,9 +141,10 @@ async fn what_was_purged_stays_refused_and_what_is_under_way_is_kept() {
 }
 
 /// Tells when an execution has been carried out, and never answers it.
-struct Stops {
-    forward: bool,
-    reached: Arc<Notify>,
+pub(crate) struct Stops {
+    /// Or has not been.
+    pub(crate) forward: bool,
+    pub(crate) reached: Arc<Notify>,
 }
 
 #[async_trait]
@@ -176,6 +185,119 @@ async fn a_ledger_that_dies_before_or_after_its_commit_loses_and_doubles_nothing
         assert_eq!(state, decided);
         refused("sent again", client.execute_at_ledger(ordered).await, "DL-LEDGER-504001");
         assert_eq!(balance(&client, asset).await.unwrap(), expected);
+    }
+    world.check_others_get_on("untouched").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_that_dies_during_orders_has_taken_each_of_them_or_not() {
+    let mut world = World::new().await;
+    let client = world.client();
+    let names: Vec<_> = (0..24).map(|index| format!("asset-{index}")).collect();
+    for name in &names {
+        account(&client, name).await;
+    }
+    // Killed once some of them have their answers.
+    let some = Arc::new(Notify::new());
+    let mut orders = tokio::task::JoinSet::new();
+    for name in &names {
+        let (client, request, some) = (client.clone(), prepared(&client, name, name), some.clone());
+        orders.spawn(async move {
+            let answer = client.order(request).await;
+            some.notify_one();
+            answer
+        });
+    }
+    some.notified().await;
+    world.auditor.crash().await;
+    let answered: Vec<_> = orders.join_all().await.into_iter().filter_map(Result::ok).collect();
+    assert!(!answered.is_empty());
+    world.auditor.start().await;
+    let client = world.client();
+    for name in &names {
+        let ordered = answered.iter().find(|request| request.nonce == *name);
+        let again = client.order(prepared(&client, name, name)).await;
+        let ordered = match (ordered, again) {
+            // Half of those who have their answers go on.
+            (Some(ordered), Err(error)) if error.code.number() == 304 => Some(ordered.clone()),
+            // It was taken, and the answer is lost; or it was not, and goes its way now.
+            (None, Err(error)) if error.code.number() == 304 => None,
+            (None, Ok(ordered)) => Some(ordered),
+            (_, again) => panic!("{name}: {again:?}"),
+        };
+        let goes_on = ordered.filter(|_| name.ends_with(['0', '2', '4', '6', '8']));
+        if let Some(ordered) = &goes_on {
+            let answer = client.execute_at_ledger(ordered.clone()).await.unwrap();
+            client.validate_at_auditor(ordered.clone(), answer.proofs).await.unwrap();
+        }
+        assert_eq!(balance_at_last(&client, name).await, i64::from(goes_on.is_some()), "{name}");
+    }
+    world.check_others_get_on("untouched").await;
+}
+
+/// Does what the Auditor asks for, and tells; the Auditor does not hear of it.
+struct Interrupts(Arc<Notify>);
+
+impl Interrupts {
+    async fn tell<T>(&self) -> Answer<T> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Ways for Interrupts {
+    async fn proof(
+        &self,
+        mut real: Real,
+        request: AssetProofRetrievalRequest,
+    ) -> Answer<AssetProofRetrievalResponse> {
+        match real.retrieve_asset_proof(request).await {
+            Ok(_) => self.tell().await,
+            // Of what was not committed: it goes on to ask for the end of it.
+            Err(status) => Err(status),
+        }
+    }
+
+    async fn abort(&self, mut real: Real, request: ExecutionAbortRequest) -> Answer<ExecutionAbortResponse> {
+        real.abort_execution(request).await?;
+        self.tell().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_server_may_die_while_an_order_is_recovered() {
+    let mut world = World::new().await;
+    for (asset, committed) in [("never-executed", false), ("never-validated", true)] {
+        for of_auditor in [true, false] {
+            let asset = format!("{asset}-{of_auditor}");
+            let client = world.client();
+            account(&client, &asset).await;
+            let ordered = client.order(prepared(&client, &asset, &asset)).await.unwrap();
+            if committed {
+                client.execute_at_ledger(ordered.clone()).await.unwrap();
+            }
+            let reached = Arc::new(Notify::new());
+            world.liar.becomes(Interrupts(reached.clone()));
+            let (other, name) = (client.clone(), asset.clone());
+            let waiting = tokio::spawn(async move { balance(&other, &name).await });
+            reached.notified().await;
+            if of_auditor {
+                world.auditor.crash().await;
+                assert!(waiting.await.unwrap().is_err(), "its Auditor has gone");
+                world.auditor.start().await;
+            } else {
+                waiting.abort();
+                world.ledger.crash().await;
+                world.start_ledger().await;
+                world.auditor.crash().await;
+                world.auditor.start().await;
+            }
+            world.liar.becomes(Honest);
+            let client = world.client();
+            assert_eq!(balance_at_last(&client, &asset).await, i64::from(committed), "{asset}");
+            refused("sent again", client.execute_at_ledger(ordered).await, "DL-LEDGER-504001");
+        }
     }
     world.check_others_get_on("untouched").await;
 }

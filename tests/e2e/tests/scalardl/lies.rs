@@ -12,7 +12,7 @@ use trustkeep_scalar_rpc::signing::Signed as _;
 use trustkeep_scalar_rpc::{Error, StatusCode};
 
 use crate::liar::{Altered, Answer, Honest, Real, Ways};
-use crate::world::{Pair, World, balance, deposit, executed, refused};
+use crate::world::{Pair, Setting, World, balance, deposit, executed, refused};
 
 /// The first proof of an answer, for something to be done to it.
 fn first(answer: &mut ContractExecutionResponse) -> &mut AssetProof {
@@ -21,8 +21,14 @@ fn first(answer: &mut ContractExecutionResponse) -> &mut AssetProof {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_what_was_done_is_refused() {
-    let world = World::new().await;
-    let (client, stranger) = (world.client(), Pair::new("stranger"));
+    for setting in Setting::BOTH {
+        lying_answers(setting).await;
+    }
+}
+
+async fn lying_answers(setting: Setting) {
+    let world = World::of(setting, 0).await;
+    let (client, stranger) = (world.client(), setting.pair("stranger"));
     type Lie = Box<dyn Fn(&mut ContractExecutionResponse) + Send + Sync>;
     // What is done to the answer, whether the Ledger signs it again, and what is found.
     let lies: Vec<(&str, Lie, bool, &str)> = vec![
@@ -142,7 +148,13 @@ impl Ways for Forges {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_lies_to_the_auditor_about_a_vanished_client_is_found() {
-    let world = World::new().await;
+    for setting in Setting::BOTH {
+        lies_to_the_auditor(setting).await;
+    }
+}
+
+async fn lies_to_the_auditor(setting: Setting) {
+    let world = World::of(setting, 0).await;
     let client = world.client();
     for asset in ["hidden", "forged", "unsigned", "denied"] {
         client.execute_contract("create", &format!(r#"{{"id":"{asset}"}}"#)).await.unwrap();
@@ -157,7 +169,7 @@ async fn a_ledger_that_lies_to_the_auditor_about_a_vanished_client_is_found() {
     refused("forged", deposit(&client, "forged", 1).await, "DL-AUDITOR-305004");
     world.liar.becomes(Honest);
     executed(&client, "unsigned", "n-unsigned").await.unwrap();
-    world.liar.becomes(Forges(Pair::new("stranger")));
+    world.liar.becomes(Forges(setting.pair("stranger")));
     refused("unsigned", deposit(&client, "unsigned", 1).await, "DL-COMMON-400004");
     // They were kept as evidence, and are mended once it tells the truth.
     world.liar.becomes(Honest);

@@ -6,7 +6,7 @@ use trustkeep_scalar_rpc::Result;
 use trustkeep_store::{Key, Row, Value};
 
 use crate::site::{Rows, state};
-use crate::world::{World, balance, deposit, refused};
+use crate::world::{Setting, World, balance, deposit, refused};
 
 /// What a client does to find out.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,12 @@ async fn accounts(client: &Client, names: impl Iterator<Item = &str>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_column_of_every_row_counts() {
+    for setting in Setting::BOTH {
+        edited_columns(setting).await;
+    }
+}
+
+async fn edited_columns(setting: Setting) {
     let text = |text: &str| Some(Value::from(text));
     let bytes = || Some(Value::Bytes(Bytes::from_static(&[7; 32])));
     let edits = [
@@ -56,7 +62,7 @@ async fn every_column_of_every_row_counts() {
         .enumerate()
         .map(|(index, case)| (format!("asset-{index}"), case))
         .collect();
-    let mut world = World::new().await;
+    let mut world = World::of(setting, 0).await;
     accounts(&world.client(), cases.iter().map(|(name, _)| name.as_str())).await;
     world.ledger.stop().await;
     let rows = world.ledger.rows();

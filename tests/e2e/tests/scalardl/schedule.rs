@@ -1,6 +1,6 @@
-//! Thousands of transfers between a few accounts, by clients that vanish and repeat themselves, through a Ledger that
-//! drops, doubles, delays and lies, between two servers that are killed now and then. What remains is held against a
-//! model.
+//! Thousands of transfers between a few accounts in two namespaces, by clients that vanish and repeat themselves, through
+//! a Ledger that drops, doubles, delays and lies, between two servers that are killed now and then. What remains, of
+//! assets and of the records that functions changed, is held against a model.
 //!
 //! The faults come from a seed, which is printed; `TRUSTKEEP_SEED` runs the same again, as far as the order in which
 //! two processes get on allows.
@@ -9,6 +9,8 @@ mod chaos;
 mod customer;
 mod model;
 
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -24,22 +26,48 @@ use trustkeep_scalar_client::{Ages, Client};
 use self::chaos::Chaos;
 use self::customer::Customer;
 use crate::liar::Honest;
-use crate::world::{World, balance, deposit};
+use crate::world::{Setting, World, balance, deposit};
 
-/// How many executions are sent to the Ledger.
-const EXECUTIONS: u32 = 2_000;
-const ACCOUNTS: usize = 16;
+/// How many executions are sent to the Ledger in each setting; `TRUSTKEEP_EXECUTIONS` says otherwise.
+const EXECUTIONS: u32 = 1_000;
+/// The namespaces of accounts; the ids are the same in both.
+const NAMESPACES: [&str; 2] = ["default", "second"];
+/// In each of them.
+const ACCOUNTS: usize = 8;
 const CUSTOMERS: u64 = 6;
-/// How often one of the servers is killed.
-const KILLS: u32 = 8;
+/// After how many executions one of the servers is killed.
+const KILLED_EVERY: u32 = 200;
 /// How long an order is waited for: several times as long as three steps take when all is well.
 const GRACE_MILLIS: u64 = 100;
 /// What is on each account at first.
 const ENDOWMENT: i64 = 500;
 
+/// Transfers between namespaces.
+const MOVE: &str = r#"
+function invoke(ledger, argument) {
+  const { from, to, amount } = argument;
+  const balances = [from, to].map((account) => ledger.get(account.namespace, account.id).data.balance);
+  if (balances[0] < amount) throw new ContractContextException("too little");
+  ledger.put(from.namespace, from.id, { balance: balances[0] - amount });
+  ledger.put(to.namespace, to.id, { balance: balances[1] + amount });
+  ledger.setContext(String(amount));
+}"#;
+
+/// Counts how often it was executed for a nonce, and what went from an account.
+const NOTE: &str = r#"
+function invoke(database, nonce, argument, properties, context) {
+  for (const [id, amount] of [[nonce, 1], [argument.from.namespace + "/" + argument.from.id, Number(context)]]) {
+    const key = { namespace: "shop", table: "notes", partition_key: [{ column_name: "id", value: id, data_type: "TEXT" }] };
+    const known = database.get(key);
+    const value = (known === null ? 0 : known.amount) + amount;
+    database.put({ ...key, columns: [{ column_name: "amount", value, data_type: "INT" }] });
+  }
+}"#;
+
 /// How far all of them are.
 pub(crate) struct Progress {
     executions: AtomicU32,
+    goal: u32,
     moved: watch::Sender<u32>,
     /// Whether both servers run.
     up: watch::Sender<bool>,
@@ -50,11 +78,11 @@ impl Progress {
     fn executed(&self) -> bool {
         let count = self.executions.fetch_add(1, Ordering::Relaxed) + 1;
         self.moved.send_replace(count);
-        count < EXECUTIONS
+        count < self.goal
     }
 
     fn goes_on(&self) -> bool {
-        self.executions.load(Ordering::Relaxed) < EXECUTIONS
+        self.executions.load(Ordering::Relaxed) < self.goal
     }
 
     /// Waits until both servers run.
@@ -63,33 +91,61 @@ impl Progress {
     }
 }
 
-fn account(index: usize) -> String {
-    format!("account-{index}")
+/// An account by its namespace and id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Account {
+    namespace: &'static str,
+    id: String,
+}
+
+/// All of them, a namespace after the other.
+fn accounts() -> Vec<Account> {
+    let of =
+        |namespace| (0..ACCOUNTS).map(move |index| Account { namespace, id: format!("account-{index}") });
+    NAMESPACES.into_iter().flat_map(of).collect()
+}
+
+fn from_environment<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_money_is_lost_or_made_and_every_lie_is_found() {
-    let seed = match std::env::var("TRUSTKEEP_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => rand::random(),
-    };
-    println!("TRUSTKEEP_SEED={seed}");
-    let mut world = World::with_grace(GRACE_MILLIS).await;
-    let client = world.client();
-    for index in 0..ACCOUNTS {
-        client.execute_contract("create", &json!({ "id": account(index) }).to_string()).await.unwrap();
-        deposit(&client, &account(index), ENDOWMENT).await.unwrap();
+async fn with_signatures_no_money_is_lost_or_made_and_every_lie_is_found() {
+    run(Setting::Signatures).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_secrets_no_money_is_lost_or_made_and_every_lie_is_found() {
+    run(Setting::Secrets).await;
+}
+
+async fn run(setting: Setting) {
+    let seed = from_environment("TRUSTKEEP_SEED").unwrap_or_else(rand::random);
+    println!("TRUSTKEEP_SEED={seed} {setting:?}");
+    let goal = from_environment("TRUSTKEEP_EXECUTIONS").unwrap_or(EXECUTIONS);
+    let mut world = World::of(setting, GRACE_MILLIS).await;
+    world.client().create_namespace("second").await.unwrap();
+    world.admit(&world.client_in("second")).await;
+    world.client().register_contract("move", "move", MOVE.into(), "").await.unwrap();
+    world.client().register_function("note", "note", NOTE.into()).await.unwrap();
+    for account in accounts() {
+        let client = world.client_in(account.namespace);
+        client.execute_contract("create", &json!({ "id": account.id }).to_string()).await.unwrap();
+        deposit(&client, &account.id, ENDOWMENT).await.unwrap();
     }
     let chaos = Arc::new(Chaos::new(seed, world.keys.ledger.clone()));
     world.liar.becomes(chaos.clone());
     let progress = Arc::new(Progress {
         executions: AtomicU32::new(0),
+        goal,
         moved: watch::Sender::new(0),
         up: watch::Sender::new(true),
     });
     let mut customers = JoinSet::new();
     for number in 0..CUSTOMERS {
-        let customer = Customer::new(number, seed, world.client(), chaos.clone(), progress.clone());
+        let namespace = if number % 3 == 2 { "second" } else { "default" };
+        let client = world.client_in(namespace);
+        let customer = Customer::new(number, namespace, seed, client, chaos.clone(), progress.clone());
         customers.spawn(customer.run());
     }
     let mut attempts = Vec::new();
@@ -111,14 +167,14 @@ async fn no_money_is_lost_or_made_and_every_lie_is_found() {
 
     // All is well from now on: whoever vanished is waited for, and all accounts are whole.
     world.liar.becomes(Honest);
-    let client = world.client();
     let mut sum = 0;
-    for index in 0..ACCOUNTS {
-        sum += settled(&client, &account(index)).await;
-        let validation = client.validate_ledger(None, &account(index), Ages::ALL).await.unwrap();
+    for account in accounts() {
+        let client = world.client_in(account.namespace);
+        sum += settled(&client, &account.id).await;
+        let validation = client.validate_ledger(None, &account.id, Ages::ALL).await.unwrap();
         assert!(validation.code == trustkeep_scalar_rpc::StatusCode::Ok);
     }
-    assert_eq!(sum, ENDOWMENT * i64::try_from(ACCOUNTS).unwrap(), "the sum of all balances");
+    assert_eq!(sum, ENDOWMENT * i64::try_from(accounts().len()).unwrap(), "the sum of all balances");
     world.check_others_get_on("untouched").await;
     world.auditor.stop().await;
     world.ledger.stop().await;
@@ -130,8 +186,7 @@ async fn no_money_is_lost_or_made_and_every_lie_is_found() {
 async fn kill_now_and_then(world: &mut World, seed: u64, progress: &Progress) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut moved = progress.moved.subscribe();
-    for kill in 1..=KILLS {
-        let threshold = kill * EXECUTIONS / (KILLS + 1);
+    for threshold in (KILLED_EVERY..progress.goal).step_by(KILLED_EVERY as usize) {
         moved.wait_for(|count| *count >= threshold).await.unwrap();
         progress.up.send_replace(false);
         if random.random_bool(0.5) {

@@ -1,11 +1,14 @@
 //! One administrative domain: a server on a directory of its own, whose rows can be edited while it is stopped.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use trustkeep_e2e::Server;
 use trustkeep_scalar_domain::tables::Tables;
-use trustkeep_store::{Commit, Key, Record, Row, Store as _, Table, Value};
+use trustkeep_store::ColumnType::{Int, Text};
+use trustkeep_store::{Commit, Key, Record, Row, SharedStore, Store as _, Table, Value};
 use trustkeep_store_embedded::{EmbeddedStore, Settings};
 
 /// A Ledger or an Auditor, running or not.
@@ -32,20 +35,20 @@ impl Kind {
         }
     }
 
-    fn tables(self) -> Vec<Table> {
+    fn tables(self, namespace: &str) -> Vec<Table> {
         let (base, own, shared) = match self {
             Self::Ledger => (
                 "scalar",
-                trustkeep_ledger::namespace_tables("scalar", "default"),
+                trustkeep_ledger::namespace_tables("scalar", namespace),
                 trustkeep_ledger::shared_tables("scalar"),
             ),
             Self::Auditor => (
                 "auditor",
-                trustkeep_auditor::namespace_tables("auditor", "default"),
+                trustkeep_auditor::namespace_tables("auditor", namespace),
                 trustkeep_auditor::shared_tables("auditor"),
             ),
         };
-        let alike = Tables::of(base, "default").unwrap().all();
+        let alike = Tables::of(base, namespace).unwrap().all();
         own.unwrap().into_iter().chain(shared.unwrap()).chain(alike).collect()
     }
 }
@@ -121,8 +124,22 @@ impl Site {
 
     /// Opens its rows behind its back; it must be stopped.
     pub(crate) fn rows(&self) -> Rows {
+        self.rows_in("default")
+    }
+
+    /// The same of another namespace.
+    pub(crate) fn rows_in(&self, namespace: &str) -> Rows {
         let store = EmbeddedStore::open(Settings::new(self.dir.join("store"))).unwrap();
-        Rows { store, tables: self.kind.tables() }
+        Rows { store, tables: self.kind.tables(namespace) }
+    }
+
+    /// Defines tables of mutable records; it must be stopped.
+    pub(crate) async fn define(&self, schema: &str) {
+        let store = Arc::new(EmbeddedStore::open(Settings::new(self.dir.join("store"))).unwrap());
+        let shared: SharedStore = store.clone();
+        trustkeep_ledger::define_tables(&shared, "scalar", schema).await.unwrap();
+        drop(shared);
+        Arc::into_inner(store).unwrap().close().await;
     }
 }
 
@@ -160,9 +177,22 @@ impl Rows {
         self.put(table, key, Row::new(values)).await;
     }
 
+    /// The mutable records of [`crate::world::NOTES`], each with its number.
+    pub(crate) async fn notes(&self) -> BTreeMap<String, i64> {
+        let table = Table::define("shop", "notes").partition("id", Text).column("amount", Int);
+        let records = self.records(&table.build().unwrap()).await;
+        let note =
+            |record: &Record| (record.key.partition.as_text().unwrap().to_owned(), record.int(0).unwrap());
+        records.iter().map(note).collect()
+    }
+
     /// All rows of a table.
     pub(crate) async fn all(&self, table: &str) -> Vec<Record> {
-        let (table, mut all) = (self.table(table), Vec::<Record>::new());
+        self.records(self.table(table)).await
+    }
+
+    async fn records(&self, table: &Table) -> Vec<Record> {
+        let mut all = Vec::<Record>::new();
         loop {
             let after = all.last().map(|record| record.key.clone());
             let page = self.store.scan_table(table, after.as_ref(), 256).await.unwrap();

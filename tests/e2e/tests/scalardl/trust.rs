@@ -9,11 +9,11 @@ use trustkeep_scalar_rpc::messages::{
 use trustkeep_scalar_rpc::signing::Signed as _;
 use trustkeep_store::Value;
 
-use crate::world::{Pair, World, balance, deposit, executed, prepared, refused};
+use crate::world::{Pair, Setting, World, balance, deposit, executed, prepared, refused};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_hold_each_others_certificates_for_their_own_find_out() {
-    let world = World::strangers(0).await;
+    let world = World::strangers(Setting::Signatures, 0).await;
     world.trust(&world.keys.auditor.certificate, &world.keys.ledger.certificate).await;
     let client = world.client();
     world.admit(&client).await;
@@ -26,7 +26,7 @@ async fn servers_that_hold_each_others_certificates_for_their_own_find_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_with_another_key_than_the_auditor_knows_is_refused() {
-    let world = World::strangers(0).await;
+    let world = World::strangers(Setting::Signatures, 0).await;
     world.trust(&Pair::new("ledger").certificate, &world.keys.auditor.certificate).await;
     let client = world.client();
     world.admit(&client).await;
@@ -37,10 +37,16 @@ async fn a_ledger_with_another_key_than_the_auditor_knows_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_without_the_right_key_or_without_the_auditor_is_refused() {
-    let world = World::new().await;
+    for setting in Setting::BOTH {
+        wrong_keys(setting).await;
+    }
+}
+
+async fn wrong_keys(setting: Setting) {
+    let world = World::of(setting, 0).await;
     let client = world.client();
     client.execute_contract("create", r#"{"id":"a"}"#).await.unwrap();
-    let posing = world.client_of("alice", &Pair::new("alice"));
+    let posing = world.client_of("alice", &setting.pair("another alice"));
     refused("another key", deposit(&posing, "a", 1).await, "DL-COMMON-400003");
     let mut config = world.config("alice", &world.keys.alice);
     config.auditor = None;
@@ -49,7 +55,7 @@ async fn a_client_without_the_right_key_or_without_the_auditor_is_refused() {
     assert!(refused("without Auditor", refusal, "502").message.starts_with("DL-LEDGER-407003"));
     // Somebody else who orders in the Auditor's name.
     let mut request = prepared(&alone, "a", "n");
-    for (what, key) in [("a stranger", &Pair::new("auditor")), ("the client itself", &world.keys.alice)] {
+    for (what, key) in [("a stranger", &setting.pair("auditor")), ("the client itself", &world.keys.alice)] {
         request.auditor_signature = key.sign(b"n");
         refused(what, alone.execute_at_ledger(request.clone()).await, "DL-LEDGER-400002");
     }
@@ -63,14 +69,20 @@ async fn a_client_without_the_right_key_or_without_the_auditor_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_auditor_asks_the_ledger_for_proofs_and_decisions() {
-    let world = World::new().await;
+    for setting in Setting::BOTH {
+        foreign_questions(setting).await;
+    }
+}
+
+async fn foreign_questions(setting: Setting) {
+    let world = World::of(setting, 0).await;
     let client = world.client();
     client.execute_contract("create", r#"{"id":"a"}"#).await.unwrap();
     let (ordered, answer) = executed(&client, "a", "n").await.unwrap();
     let later = client.order(prepared(&client, "b", "later")).await;
     assert!(later.is_err());
-    let stranger = Pair::new("auditor");
-    for (entity, key, code) in [("alice", &world.keys.alice, "407"), ("auditor", &stranger, "400")] {
+    let stranger = setting.pair("auditor");
+    for (entity, key, code) in [("alice", &world.keys.alice, "407"), (setting.auditor(), &stranger, "400")] {
         let mut ledger = client.ledger().ordinary.clone();
         let mut abort = ExecutionAbortRequest {
             nonce: "other".into(),

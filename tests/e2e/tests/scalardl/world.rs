@@ -3,12 +3,9 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trustkeep_crypto::SecretString;
 use trustkeep_scalar_client::{Ages, Call, Client, ClientConfig, Execution, Identity, Target};
-use trustkeep_scalar_rpc::identity::{PrivateKey, Signer as _};
 use trustkeep_scalar_rpc::messages::{
     CertificateRegistrationRequest, ContractExecutionRequest, ContractExecutionResponse,
 };
@@ -16,6 +13,7 @@ use trustkeep_scalar_rpc::services::{AuditorPrivilegedClient, LedgerPrivilegedCl
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 
 use crate::liar::{Honest, Liar};
+pub(crate) use crate::setting::{Pair, Setting};
 use crate::site::{Kind, Site};
 
 /// All that takes part; everything ends with it.
@@ -25,13 +23,7 @@ pub(crate) struct World {
     pub(crate) liar: Liar,
     pub(crate) keys: Keys,
     pub(crate) dir: TempDir,
-}
-
-/// A key and its certificate.
-#[derive(Clone)]
-pub(crate) struct Pair {
-    pub(crate) certificate: String,
-    pub(crate) private_key: String,
+    pub(crate) setting: Setting,
 }
 
 pub(crate) struct Keys {
@@ -49,6 +41,10 @@ const CONTRACTS: [(&str, &str); 5] = [
     ("get", "com.org1.contract.StateReader"),
 ];
 
+/// Mutable records: a number by name.
+pub(crate) const NOTES: &str = r#"{"shop.notes": {"transaction": true, "partition-key": ["id"],
+    "columns": {"id": "TEXT", "amount": "INT"}}}"#;
+
 impl World {
     /// Both servers, which trust each other, and alice. No lock is waited for: an order that stands in the way is
     /// asked for at once, by a process that has seen it before.
@@ -58,28 +54,36 @@ impl World {
 
     /// The same, where a lock is only taken away from an order after a while.
     pub(crate) async fn with_grace(millis: u64) -> Self {
-        let world = Self::strangers(millis).await;
-        world.trust(&world.keys.ledger.certificate, &world.keys.auditor.certificate).await;
+        Self::of(Setting::Signatures, millis).await
+    }
+
+    /// The same in either setting.
+    pub(crate) async fn of(setting: Setting, grace_millis: u64) -> Self {
+        let world = Self::strangers(setting, grace_millis).await;
+        if setting == Setting::Signatures {
+            world.trust(&world.keys.ledger.certificate, &world.keys.auditor.certificate).await;
+        }
         world.admit(&world.client()).await;
         world
     }
 
-    /// Both servers, which do not know each other nor anybody else.
-    pub(crate) async fn strangers(millis: u64) -> Self {
+    /// Both servers, which do not know each other's keys nor anybody else's.
+    pub(crate) async fn strangers(setting: Setting, grace_millis: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let keys =
-            Keys { ledger: Pair::new("ledger"), auditor: Pair::new("auditor"), alice: Pair::new("alice") };
+        let [ledger, auditor] = setting.servers();
+        let keys = Keys { ledger, auditor, alice: setting.pair("alice") };
         let above = dir.path();
         for (file, pair) in [("ledger.pem", &keys.ledger), ("auditor.pem", &keys.auditor)] {
             std::fs::write(above.join(file), &pair.private_key).unwrap();
         }
-        let mut ledger = Site::new(Kind::Ledger, &above.join("ledger"), &ledger_lines(above));
+        let mut ledger = Site::new(Kind::Ledger, &above.join("ledger"), &ledger_lines(setting, above));
+        ledger.define(NOTES).await;
         let [main, ..] = ledger.ports;
         let liar = Liar::before(main);
-        let lines = auditor_lines(above, liar.port, millis);
+        let lines = auditor_lines(setting, above, liar.port, grace_millis);
         let mut auditor = Site::new(Kind::Auditor, &above.join("auditor"), &lines);
         tokio::join!(ledger.start(), auditor.start());
-        Self { ledger, auditor, liar, keys, dir }
+        Self { ledger, auditor, liar, keys, dir, setting }
     }
 
     /// Registers each server's certificate at the other.
@@ -100,6 +104,10 @@ impl World {
 
     /// Registers a client and its contracts.
     pub(crate) async fn admit(&self, client: &Client) {
+        match client.config().identity {
+            Identity::Hmac { .. } => client.register_secret().await.unwrap(),
+            _ => client.register_certificate().await.unwrap(),
+        }
         client.bootstrap().await.unwrap();
         for (id, name) in CONTRACTS {
             client.register_built_in(id, name).await.unwrap();
@@ -111,6 +119,13 @@ impl World {
         self.client_of("alice", &self.keys.alice)
     }
 
+    /// Alice in a namespace that was created.
+    pub(crate) fn client_in(&self, namespace: &str) -> Client {
+        let mut config = self.config("alice", &self.keys.alice);
+        config.context_namespace = namespace.into();
+        Client::new(config).unwrap()
+    }
+
     pub(crate) fn client_of(&self, entity: &str, pair: &Pair) -> Client {
         Client::new(self.config(entity, pair)).unwrap()
     }
@@ -118,12 +133,7 @@ impl World {
     /// How a client is configured: it reaches the Ledger by way of the liar.
     pub(crate) fn config(&self, entity: &str, pair: &Pair) -> ClientConfig {
         let [_, privileged, _] = self.ledger.ports;
-        let identity = Identity::DigitalSignature {
-            entity_id: entity.into(),
-            version: 1,
-            certificate: pair.certificate.clone(),
-            private_key: SecretString::from(pair.private_key.as_str()),
-        };
+        let identity = pair.identity(entity);
         let mut config = ClientConfig::new(Target::new("127.0.0.1", self.liar.port, privileged), identity);
         let [main, privileged, _] = self.auditor.ports;
         config.auditor = Some(Target::new("127.0.0.1", main, privileged));
@@ -133,7 +143,8 @@ impl World {
     /// Another Ledger on a copy of this one's rows, which has its key too. It runs.
     pub(crate) async fn fork(&mut self, name: &str) -> Site {
         self.ledger.stop().await;
-        let mut fork = self.ledger.fork(&self.dir.path().join(name), &ledger_lines(self.dir.path()));
+        let above = self.dir.path();
+        let mut fork = self.ledger.fork(&above.join(name), &ledger_lines(self.setting, above));
         self.start_ledger().await;
         fork.start().await;
         fork
@@ -160,37 +171,26 @@ impl World {
     }
 }
 
-impl Pair {
-    pub(crate) fn new(name: &str) -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate =
-            rcgen::CertificateParams::new(vec![name.into()]).unwrap().self_signed(&key).unwrap();
-        Self { certificate: certificate.pem(), private_key: key.serialize_pem() }
-    }
-
-    pub(crate) fn sign(&self, bytes: &[u8]) -> Bytes {
-        PrivateKey::from_pem(&self.private_key).unwrap().sign(bytes).unwrap().into()
-    }
-}
-
 /// The Ledger's configuration beside the keys in `above`.
-fn ledger_lines(above: &Path) -> String {
-    format!(
+fn ledger_lines(setting: Setting, above: &Path) -> String {
+    let own = format!(
         "scalar.dl.ledger.proof.enabled=true\n\
          scalar.dl.ledger.proof.private_key_path={}\n\
          scalar.dl.ledger.auditor.enabled=true\n",
         above.join("ledger.pem").display()
-    )
+    );
+    own + &setting.lines("ledger")
 }
 
-fn auditor_lines(above: &Path, ledger: u16, grace_millis: u64) -> String {
-    format!(
+fn auditor_lines(setting: Setting, above: &Path, ledger: u16, grace_millis: u64) -> String {
+    let own = format!(
         "scalar.dl.auditor.private_key_path={}\n\
          scalar.dl.auditor.ledger.host=127.0.0.1\n\
          scalar.dl.auditor.ledger.port={ledger}\n\
          scalar.dl.auditor.lock_recovery.grace_period_millis={grace_millis}\n",
         above.join("auditor.pem").display()
-    )
+    );
+    own + &setting.lines("auditor")
 }
 
 pub(crate) async fn deposit(client: &Client, asset: &str, amount: i64) -> Result<Execution> {

@@ -11,7 +11,7 @@ use trustkeep_scalar_rpc::Error;
 use trustkeep_scalar_rpc::messages::{ContractExecutionRequest, ContractExecutionResponse};
 
 use super::chaos::Chaos;
-use super::{ACCOUNTS, Progress, account};
+use super::{Account, Progress, accounts};
 
 /// How long a customer waits who met others at an account.
 const BACK_OFF: Duration = Duration::from_millis(8);
@@ -20,9 +20,11 @@ const BACK_OFF: Duration = Duration::from_millis(8);
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) nonce: String,
-    pub(crate) from: String,
-    pub(crate) to: String,
+    pub(crate) from: Account,
+    pub(crate) to: Account,
     pub(crate) amount: i64,
+    /// Whether a function took a note of it.
+    pub(crate) noted: bool,
     pub(crate) end: End,
 }
 
@@ -41,6 +43,7 @@ pub(crate) enum End {
 
 pub(crate) struct Customer {
     number: u64,
+    namespace: &'static str,
     random: StdRng,
     client: Client,
     chaos: Arc<Chaos>,
@@ -52,13 +55,14 @@ pub(crate) struct Customer {
 impl Customer {
     pub(crate) fn new(
         number: u64,
+        namespace: &'static str,
         seed: u64,
         client: Client,
         chaos: Arc<Chaos>,
         progress: Arc<Progress>,
     ) -> Self {
         let random = StdRng::seed_from_u64(seed ^ (number + 1));
-        Self { number, random, client, chaos, progress, old: None }
+        Self { number, namespace, random, client, chaos, progress, old: None }
     }
 
     /// Transfers until enough was executed; all that it tried.
@@ -66,16 +70,26 @@ impl Customer {
         let mut attempts = Vec::new();
         while self.progress.goes_on() {
             let nonce = format!("{}-{}", self.number, attempts.len());
-            let from = self.random.random_range(0..ACCOUNTS);
-            let to = (from + self.random.random_range(1..ACCOUNTS)) % ACCOUNTS;
+            // A client of the default namespace may reach into others, by a contract that does.
+            let noted = self.namespace == "default" && self.random.random_bool(0.3);
+            let mut accounts = accounts();
+            accounts.retain(|account| noted || account.namespace == self.namespace);
+            let from = accounts.swap_remove(self.random.random_range(0..accounts.len()));
+            let to = accounts.swap_remove(self.random.random_range(0..accounts.len()));
             let amount = self.random.random_range(1..100);
-            let (from, to) = (account(from), account(to));
-            let argument = json!({ "from": from, "to": to, "amount": amount }).to_string();
-            let call =
-                Call { contract_id: "transfer", argument: &argument, nonce: Some(&nonce), ..Call::default() };
+            let full = |account: &Account| json!({ "namespace": account.namespace, "id": account.id });
+            let (contract_id, argument) = match noted {
+                true => ("move", json!({ "from": full(&from), "to": full(&to), "amount": amount })),
+                false => ("transfer", json!({ "from": from.id, "to": to.id, "amount": amount })),
+            };
+            let argument = argument.to_string();
+            let mut call = Call { contract_id, argument: &argument, nonce: Some(&nonce), ..Call::default() };
+            if noted {
+                (call.function_ids, call.function_argument) = (&["note"], &nonce);
+            }
             let request = self.client.prepare(call).unwrap();
             let end = self.transfer(request).await;
-            attempts.push(Attempt { nonce, from, to, amount, end });
+            attempts.push(Attempt { nonce, from, to, amount, noted, end });
             if self.random.random_bool(0.05) {
                 self.send_again().await;
             }

@@ -7,30 +7,33 @@ use trustkeep_scalar_rpc::argument::Argument;
 
 use super::chaos::Chaos;
 use super::customer::{Attempt, End};
-use super::{ACCOUNTS, ENDOWMENT, account};
-use crate::site::Rows;
+use super::{Account, ENDOWMENT, NAMESPACES, accounts};
+use crate::site::Site;
 use crate::world::World;
 
 /// The argument that made a state, its output and its hash.
 type State = (String, String, Vec<u8>);
 /// The states of each account in the order of their ages.
-type Histories = BTreeMap<String, Vec<State>>;
+type Histories = BTreeMap<Account, Vec<State>>;
 
 /// Checks all that can be told from outside the two servers, which are stopped. Gives a line of figures.
 pub(crate) async fn check(world: &World, attempts: &[Attempt], chaos: &Chaos) -> String {
-    let (ledger, auditor) = (world.ledger.rows(), world.auditor.rows());
-    let histories = read(&ledger).await;
-    assert_eq!(histories, read(&auditor).await, "both servers have the same states");
-    for lock in auditor.all("asset_lock").await {
-        assert_eq!((lock.int(1), lock.int(2)), (Some(0), Some(0)), "{:?} is held", lock.key);
+    let histories = read(&world.ledger).await;
+    assert_eq!(histories, read(&world.auditor).await, "both servers have the same states");
+    for namespace in NAMESPACES {
+        let auditor = world.auditor.rows_in(namespace);
+        for lock in auditor.all("asset_lock").await {
+            assert_eq!((lock.int(1), lock.int(2)), (Some(0), Some(0)), "{:?} is held", lock.key);
+        }
+        auditor.close().await;
     }
+    let ledger = world.ledger.rows();
+    let notes = ledger.notes().await;
     ledger.close().await;
-    auditor.close().await;
 
     let attempted: HashMap<_, _> = attempts.iter().map(|attempt| (attempt.nonce.as_str(), attempt)).collect();
-    let mut effects: HashMap<String, Vec<(String, i64)>> = HashMap::new();
-    for index in 0..ACCOUNTS {
-        let account = account(index);
+    let mut effects: HashMap<String, Vec<(Account, i64)>> = HashMap::new();
+    for account in accounts() {
         let states = histories.get(&account).unwrap();
         let mut before = 0;
         for (age, (argument, output, _)) in states.iter().enumerate() {
@@ -44,7 +47,7 @@ pub(crate) async fn check(world: &World, attempts: &[Attempt], chaos: &Chaos) ->
                     effects.entry(nonce).or_default().push((account.clone(), now - before));
                 }
             }
-            assert!(now >= 0, "{account} owes money");
+            assert!(now >= 0, "{account:?} owes money");
             before = now;
         }
     }
@@ -56,6 +59,7 @@ pub(crate) async fn check(world: &World, attempts: &[Attempt], chaos: &Chaos) ->
         effect.sort();
         assert_eq!(*effect, expected, "{attempt:?}");
     }
+    check_notes(notes, attempts.iter().filter(|attempt| effects.contains_key(&attempt.nonce)));
     let mut ends = BTreeMap::new();
     for attempt in attempts {
         let has_effect = effects.contains_key(&attempt.nonce);
@@ -74,7 +78,27 @@ pub(crate) async fn check(world: &World, attempts: &[Attempt], chaos: &Chaos) ->
     format!("{ends:?}, {} effects, lies: {to_clients} to clients, {to_auditor} to the Auditor", effects.len())
 }
 
-async fn read(rows: &Rows) -> Histories {
+/// That functions had their effects once each, and only together with their contracts'.
+fn check_notes<'a>(notes: BTreeMap<String, i64>, effective: impl Iterator<Item = &'a Attempt>) {
+    let mut expected = BTreeMap::new();
+    for attempt in effective.filter(|attempt| attempt.noted) {
+        expected.insert(attempt.nonce.clone(), 1);
+        let account = format!("{}/{}", attempt.from.namespace, attempt.from.id);
+        *expected.entry(account).or_insert(0) += attempt.amount;
+    }
+    assert_eq!(notes, expected, "what functions noted");
+}
+
+async fn read(site: &Site) -> Histories {
+    let mut histories = Histories::new();
+    for namespace in NAMESPACES {
+        histories.extend(read_in(site, namespace).await);
+    }
+    histories
+}
+
+async fn read_in(site: &Site, namespace: &'static str) -> Histories {
+    let rows = site.rows_in(namespace);
     let columns = ["argument", "output", "hash"];
     let table = rows.table("asset");
     let [argument, output, hash] =
@@ -87,11 +111,12 @@ async fn read(rows: &Rows) -> Histories {
         let text = |column| row.text(column).unwrap().to_owned();
         states.push((age, (text(argument), text(output), row.bytes(hash).unwrap().to_vec())));
     }
+    rows.close().await;
     let in_order = |mut states: Vec<(i64, State)>| {
         states.sort_by_key(|(age, _)| *age);
         let ages = states.iter().map(|(age, _)| *age);
         assert!(ages.eq(0..i64::try_from(states.len()).unwrap()), "ages without a gap");
         states.into_iter().map(|(_, state)| state).collect()
     };
-    histories.into_iter().map(|(id, states)| (id, in_order(states))).collect()
+    histories.into_iter().map(|(id, states)| (Account { namespace, id }, in_order(states))).collect()
 }
