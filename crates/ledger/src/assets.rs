@@ -28,10 +28,18 @@ pub(crate) struct Assets {
 /// How an asset was seen: what must still be so when a transaction that saw it commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The version of its row in `asset_metadata`; `None` if it is not there.
-    Metadata(Option<Version>),
+    /// The age of its latest state and the version of the row in `asset_metadata` that says so; `None` if it is not there.
+    Metadata(Option<(u32, Version)>),
     /// The age and version of its latest state; `None` if it has none.
     Direct(Option<(u32, Version)>),
+}
+
+impl Seen {
+    /// The age of its latest state.
+    pub(crate) fn age(self) -> Option<u32> {
+        let (Self::Metadata(seen) | Self::Direct(seen)) = self;
+        seen.map(|(age, _)| age)
+    }
 }
 
 /// Some states of an asset, and whether there are more.
@@ -98,7 +106,7 @@ impl Assets {
         let id = key.id.as_str();
         Ok(match *seen {
             Seen::Metadata(None) => commit.expect_absent(&space.asset_metadata, Key::of(id)),
-            Seen::Metadata(Some(version)) => {
+            Seen::Metadata(Some((_, version))) => {
                 commit.expect_version(&space.asset_metadata, Key::of(id), version)
             }
             Seen::Direct(None) => commit.expect_absent(&space.asset, place(id, 0)),
@@ -149,7 +157,7 @@ impl Assets {
         let age = known.int(0).and_then(|age| u32::try_from(age).ok()).ok_or_else(inconsistent)?;
         let record = self.store.get(&space.asset, &place(&key.id, age)).await;
         let record = record.map_err(reading(&key.namespace, GET_ASSET))?.ok_or_else(inconsistent)?;
-        Ok((Some(decode(&record)?), Seen::Metadata(Some(known.version))))
+        Ok((Some(decode(&record)?), Seen::Metadata(Some((age, known.version)))))
     }
 
     async fn latest_by_scan(&self, space: &Space, key: &AssetKey) -> Result<(Option<AssetRow>, Seen)> {

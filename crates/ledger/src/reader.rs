@@ -101,7 +101,28 @@ impl AssetReader for StoreReader<'_> {
         let ages = (filter.start_age.unwrap_or(0), filter.end_age.unwrap_or(AGE_MAX));
         let rows = self.wait.on(scan(self.assets, key, ages, filter, &mut self.room))?;
         check(key, &rows)?;
-        Ok(rows)
+        let latest = self.seen.get(key).and_then(|seen| seen.age());
+        if latest.is_none_or(|latest| reaches(&rows, ages, latest, filter)) {
+            Ok(rows)
+        } else {
+            Err(changed(key))
+        }
+    }
+}
+
+/// Whether states that follow each other reach from one end of what was asked for to the other, as far as an asset had
+/// states when its latest one was seen: none was removed at either end.
+fn reaches(rows: &[AssetRow], (first, last): (u32, u32), latest: u32, filter: &AssetFilter) -> bool {
+    let last = last.min(latest);
+    if first > last {
+        return true;
+    }
+    let (Some(start), Some(end)) = (rows.first(), rows.last()) else { return false };
+    let is_cut = filter.limit > 0 && usize::try_from(filter.limit).is_ok_and(|limit| rows.len() >= limit);
+    // There may be newer ones by now.
+    match filter.order {
+        AssetOrder::Ascending => start.age == first && (is_cut || end.age >= last),
+        AssetOrder::Descending => start.age >= last && (is_cut || end.age == first),
     }
 }
 
@@ -120,7 +141,11 @@ fn check(key: &AssetKey, rows: &[AssetRow]) -> Result<()> {
     if rows.iter().all(whole) && rows.windows(2).all(linked) {
         return Ok(());
     }
-    Err(unexpected_record(format_args!("the hash of a state of the asset {} is not the stored one", key.id)))
+    Err(changed(key))
+}
+
+fn changed(key: &AssetKey) -> Error {
+    unexpected_record(format_args!("a state of the asset {} was changed or removed", key.id))
 }
 
 /// The states of `key` within `ages` that a contract asks for.
@@ -160,4 +185,65 @@ pub(crate) async fn scan(
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Whether states of these ages are what was to be given, of an asset whose latest age was 4.
+    fn reach(ages: &[u32], range: (u32, u32), order: AssetOrder, limit: u32) -> bool {
+        let row = |age: &u32| AssetRow {
+            age: *age,
+            argument: String::new(),
+            contract_id: String::new(),
+            input: String::new(),
+            output: String::new(),
+            signature: Bytes::new(),
+            prev_hash: None,
+            hash: Bytes::new(),
+        };
+        let rows: Vec<_> = ages.iter().map(row).collect();
+        let filter =
+            AssetFilter { namespace: None, id: "a".into(), start_age: None, end_age: None, order, limit };
+        reaches(&rows, range, 4, &filter)
+    }
+
+    #[test]
+    fn a_scan_reaches_from_end_to_end() {
+        use AssetOrder::{Ascending, Descending};
+        for (up, range, limit) in [
+            (&[0, 1, 2, 3, 4][..], (0, AGE_MAX), 0),
+            (&[0, 1, 2, 3, 4, 5, 6], (0, AGE_MAX), 0),
+            (&[1, 2], (1, 2), 0),
+            (&[3, 4], (3, 9), 0),
+            (&[], (5, 9), 0),
+            (&[5], (5, 9), 0),
+            (&[], (2, 1), 0),
+            (&[0, 1, 2, 3, 4], (0, 4), 5),
+        ] {
+            assert!(reach(up, range, Ascending, limit), "{up:?} of {range:?}");
+            let down: Vec<_> = up.iter().rev().copied().collect();
+            assert!(reach(&down, range, Descending, limit), "{down:?} of {range:?}");
+        }
+        assert!(reach(&[0, 1], (0, AGE_MAX), Ascending, 2));
+        assert!(reach(&[4, 3], (0, AGE_MAX), Descending, 2));
+        assert!(reach(&[6, 5], (0, AGE_MAX), Descending, 2));
+        for (up, range, limit) in [
+            (&[1, 2, 3, 4][..], (0, AGE_MAX), 0),
+            (&[0, 1, 2, 3], (0, AGE_MAX), 0),
+            (&[], (0, AGE_MAX), 0),
+            (&[2], (1, 2), 0),
+            (&[1], (1, 2), 0),
+            (&[0, 1, 2, 3], (0, 4), 5),
+        ] {
+            assert!(!reach(up, range, Ascending, limit), "{up:?} of {range:?}");
+            let down: Vec<_> = up.iter().rev().copied().collect();
+            assert!(!reach(&down, range, Descending, limit), "{down:?} of {range:?}");
+        }
+        assert!(!reach(&[1, 2], (0, AGE_MAX), Ascending, 2));
+        assert!(!reach(&[3, 2], (0, AGE_MAX), Descending, 2));
+    }
 }

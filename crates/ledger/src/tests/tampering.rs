@@ -79,6 +79,16 @@ async fn states_that_are_missing_or_moved_are_noticed() {
         assert!(error.message.starts_with("DL-LEDGER-305001"), "{error}");
     }
 
+    // Whichever a contract looks at, also the first one, which no other follows.
+    for age in [0, 2] {
+        let world = chain().await;
+        world.execute("History", json!({ "id": "a" })).await.unwrap();
+        world.store.commit(Commit::new().delete(&asset, Key::of("a").at(age))).await.unwrap();
+        let missing = world.execute("History", json!({ "id": "a" })).await.unwrap_err();
+        assert!(missing.message.starts_with("DL-COMMON-305001"), "{missing}");
+        world.execute("Add", json!({ "id": "a" })).await.unwrap();
+    }
+
     // The metadata alone is set back: what is there already is not written over.
     let world = chain().await;
     let back = Commit::new().put(&table(1), Key::of("a"), Row::of([2]));
