@@ -5,6 +5,7 @@
 mod crashes;
 mod forks;
 mod functions;
+mod generic;
 mod languages;
 mod liar;
 mod lies;
