@@ -1,6 +1,6 @@
 //! Ledger and Auditor from outside: somebody lies, edits rows, goes back in time, sends things again, or dies. Each time
 //! it is found, by the documented code, or mended; and who is honest gets on with what nobody touched.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod crashes;
 mod forks;

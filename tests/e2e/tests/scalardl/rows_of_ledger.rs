@@ -174,3 +174,48 @@ async fn a_ledger_that_goes_back_in_time_is_found_where_it_forgot_something() {
     }
     world.check_others_get_on("untouched").await;
 }
+
+/// A state's hash says nothing of its namespace: whole histories fit in another's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_that_changed_their_namespaces_are_found() {
+    for at_ledger in [true, false] {
+        let mut world = World::new().await;
+        world.client().create_namespace("second").await.unwrap();
+        world.admit(&world.client_in("second")).await;
+        let names = ["a", "b", "c"];
+        for namespace in ["default", "second"] {
+            accounts(&world.client_in(namespace), names.into_iter().chain(["same"])).await;
+        }
+        let site = if at_ledger { &mut world.ledger } else { &mut world.auditor };
+        site.stop().await;
+        let mut taken = Vec::new();
+        for namespace in ["default", "second"] {
+            let rows = site.rows_in(namespace);
+            for key in names.into_iter().flat_map(|name| (0..3).map(move |age| state(name, age))) {
+                taken.push((namespace, key.clone(), rows.get("asset", &key).await.unwrap()));
+            }
+            rows.close().await;
+        }
+        for namespace in ["default", "second"] {
+            let rows = site.rows_in(namespace);
+            for (_, key, row) in taken.iter().filter(|(of, ..)| *of != namespace) {
+                rows.put("asset", key.clone(), row.clone()).await;
+            }
+            rows.close().await;
+        }
+        site.start().await;
+        let [main, ..] = world.ledger.ports;
+        world.liar.point_at(main);
+        for namespace in ["default", "second"] {
+            let client = world.client_in(namespace);
+            for (name, how) in names.into_iter().zip([Access::Write, Access::Read, Access::Validate]) {
+                let what = format!("{how:?} in {namespace}, at the Ledger: {at_ledger}");
+                refused(&what, access(&client, name, how).await, "DL-AUDITOR-305");
+            }
+            for how in [Access::Write, Access::Read, Access::Validate] {
+                access(&client, "same", how).await.unwrap();
+            }
+        }
+        world.check_others_get_on("untouched").await;
+    }
+}

@@ -25,6 +25,7 @@ use trustkeep_scalar_client::{Ages, Client};
 
 use self::chaos::Chaos;
 use self::customer::Customer;
+use crate::crashes::restart;
 use crate::liar::Honest;
 use crate::world::{Setting, World, balance, deposit};
 
@@ -35,7 +36,7 @@ const NAMESPACES: [&str; 2] = ["default", "second"];
 /// In each of them.
 const ACCOUNTS: usize = 8;
 const CUSTOMERS: u64 = 6;
-/// After how many executions one of the servers is killed.
+/// After how many executions one of the servers is killed, or both.
 const KILLED_EVERY: u32 = 200;
 /// How long an order is waited for: several times as long as three steps take when all is well.
 const GRACE_MILLIS: u64 = 100;
@@ -68,6 +69,8 @@ function invoke(database, nonce, argument, properties, context) {
 pub(crate) struct Progress {
     executions: AtomicU32,
     goal: u32,
+    /// Whether request proofs are purged when their orders have ended.
+    purges: bool,
     moved: watch::Sender<u32>,
     /// Whether both servers run.
     up: watch::Sender<bool>,
@@ -111,17 +114,21 @@ fn from_environment<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_signatures_no_money_is_lost_or_made_and_every_lie_is_found() {
-    run(Setting::Signatures).await;
+    let seed = from_environment("TRUSTKEEP_SEED").unwrap_or_else(rand::random);
+    println!("TRUSTKEEP_SEED={seed}");
+    println!("{}", run(Setting::Signatures, seed).await);
 }
 
+/// With purges besides.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_secrets_no_money_is_lost_or_made_and_every_lie_is_found() {
-    run(Setting::Secrets).await;
+    let seed = from_environment("TRUSTKEEP_SEED").unwrap_or_else(rand::random);
+    println!("TRUSTKEEP_SEED={seed}");
+    println!("{}", run(Setting::Secrets, seed).await);
 }
 
-async fn run(setting: Setting) {
-    let seed = from_environment("TRUSTKEEP_SEED").unwrap_or_else(rand::random);
-    println!("TRUSTKEEP_SEED={seed} {setting:?}");
+/// Gives a line of figures.
+async fn run(setting: Setting, seed: u64) -> String {
     let goal = from_environment("TRUSTKEEP_EXECUTIONS").unwrap_or(EXECUTIONS);
     let mut world = World::of(setting, GRACE_MILLIS).await;
     world.client().create_namespace("second").await.unwrap();
@@ -133,11 +140,20 @@ async fn run(setting: Setting) {
         client.execute_contract("create", &json!({ "id": account.id }).to_string()).await.unwrap();
         deposit(&client, &account.id, ENDOWMENT).await.unwrap();
     }
+    let purges = setting == Setting::Secrets;
+    if purges {
+        let of = "transaction_state_purge";
+        world.ledger.set(&format!("scalar.dl.ledger.{of}.enabled"), "true");
+        world.auditor.set(&format!("scalar.dl.auditor.{of}.enabled"), "true");
+        world.auditor.set(&format!("scalar.dl.auditor.{of}.on_completion.enabled"), "true");
+        restart(&mut world).await;
+    }
     let chaos = Arc::new(Chaos::new(seed, world.keys.ledger.clone()));
     world.liar.becomes(chaos.clone());
     let progress = Arc::new(Progress {
         executions: AtomicU32::new(0),
         goal,
+        purges,
         moved: watch::Sender::new(0),
         up: watch::Sender::new(true),
     });
@@ -178,23 +194,30 @@ async fn run(setting: Setting) {
     world.check_others_get_on("untouched").await;
     world.auditor.stop().await;
     world.ledger.stop().await;
-    let tally = model::check(&world, &attempts, &chaos).await;
-    println!("{tally}");
+    model::check(&world, &attempts, &chaos).await
 }
 
-/// Kills one of the servers each time that so many executions were sent, and starts it again.
+/// Kills one of the servers or both each time that so many executions were sent, and starts them again.
 async fn kill_now_and_then(world: &mut World, seed: u64, progress: &Progress) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut moved = progress.moved.subscribe();
     for threshold in (KILLED_EVERY..progress.goal).step_by(KILLED_EVERY as usize) {
         moved.wait_for(|count| *count >= threshold).await.unwrap();
+        if progress.purges {
+            // Beside all that is under way; whether it gets to its end is left open.
+            let _ = world.client().purge_state().await;
+        }
         progress.up.send_replace(false);
-        if random.random_bool(0.5) {
-            world.ledger.crash().await;
-            world.start_ledger().await;
-        } else {
-            world.auditor.crash().await;
-            world.auditor.start().await;
+        match random.random_range(0..5) {
+            0 | 1 => {
+                world.ledger.crash().await;
+                world.start_ledger().await;
+            }
+            2 | 3 => {
+                world.auditor.crash().await;
+                world.auditor.start().await;
+            }
+            _ => restart(world).await,
         }
         progress.up.send_replace(true);
     }
