@@ -51,8 +51,8 @@ impl Validator {
     /// Validates the states of a span in ascending order, a page at a time, on a thread that may block.
     ///
     /// # Errors
-    /// 305 if a state that was read by another, or that the asset's metadata names, is missing; 414 for more than
-    /// [`STATES_MAX`] states; what loading contracts and keys fails with.
+    /// 305 if a state that was read by another, or that the asset's metadata names, is missing; 400 for a stored signature
+    /// without the form of one, where certificates are used; 414 for more than [`STATES_MAX`] states; what loading contracts and keys fails with.
     pub(crate) fn validate(&self, span: &Span, wait: &Wait) -> Result<Verdict> {
         let mut before: Option<AssetRow> = None;
         let mut nonces = HashSet::new();
@@ -112,6 +112,11 @@ impl Validator {
         );
         let holder = wait.on(self.identities.verifier(context, &client.entity_id, client.key_version));
         let holds = match holder {
+            Ok(verifier) if !verifier.is_formed(&row.signature) => {
+                let text = "Validating signature failed. Details: the signature is not of the form of one.";
+                let error = Error::numbered(StatusCode::InvalidSignature, "COMMON", 2, text);
+                return Err(Stop::Failure(error));
+            }
             Ok(verifier) => verifier.holds(&signed, &row.signature),
             // A row that names somebody whom nobody registered was not written by a request.
             Err(error) if is_missing_key(&error) => false,

@@ -19,6 +19,11 @@ pub trait Signer: Send + Sync + std::fmt::Debug {
 pub trait Verifier: Send + Sync + std::fmt::Debug {
     /// Whether `signature` is of `bytes`, in constant time where the key is secret.
     fn holds(&self, bytes: &[u8], signature: &[u8]) -> bool;
+
+    /// Whether it has the form of a signature at all. To Scalar DL one that has not is an error of its own.
+    fn is_formed(&self, _signature: &[u8]) -> bool {
+        true
+    }
 }
 
 /// A private key on the curve P-256.
@@ -96,7 +101,29 @@ impl Verifier for Certificate {
     fn holds(&self, bytes: &[u8], signature: &[u8]) -> bool {
         self.0.verify(bytes, signature).is_ok()
     }
+
+    fn is_formed(&self, signature: &[u8]) -> bool {
+        is_der(signature)
+    }
 }
+
+/// Whether it is DER of a sequence of two integers, which is shorter than 128 bytes on P-256.
+fn is_der(signature: &[u8]) -> bool {
+    let Some((numbers, [])) = field(SEQUENCE, signature) else { return false };
+    let Some(([_, ..], rest)) = field(INTEGER, numbers) else { return false };
+    matches!(field(INTEGER, rest), Some(([_, ..], [])))
+}
+
+/// What is in a field with this tag, and what comes after it.
+fn field(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match bytes {
+        [found, length @ ..128, rest @ ..] if *found == tag => rest.split_at_checked(usize::from(*length)),
+        _ => None,
+    }
+}
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
 
 /// A secret that both sides know.
 #[derive(Debug)]
@@ -130,4 +157,29 @@ fn unloadable(id: u32, why: &str) -> Error {
         id,
         format!("Loading the {what} failed. Details: {why}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_the_form_of_a_signature_is_told_from_what_has_not() {
+        for formed in [&[0x30, 6, 2, 1, 7, 2, 1, 8][..], &[0x30, 7, 2, 2, 0, 200, 2, 1, 8]] {
+            assert!(is_der(formed), "{formed:?}");
+        }
+        for other in [
+            &[][..],
+            &[7; 32],
+            &[0x30, 6, 2, 1, 7, 2, 1],
+            &[0x30, 6, 2, 1, 7, 2, 1, 8, 0],
+            &[0x30, 3, 2, 1, 7],
+            &[0x30, 5, 2, 0, 2, 1, 8],
+            &[0x30, 7, 2, 1, 7, 2, 1, 8, 9],
+            &[0x30, 0x81, 6, 2, 1, 7, 2, 1, 8],
+            &[0x31, 6, 2, 1, 7, 2, 1, 8],
+        ] {
+            assert!(!is_der(other), "{other:?}");
+        }
+    }
 }

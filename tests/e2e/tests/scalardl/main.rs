@@ -7,6 +7,7 @@ mod forks;
 mod functions;
 mod generic;
 mod languages;
+mod ledger_alone;
 mod liar;
 mod lies;
 mod replays;

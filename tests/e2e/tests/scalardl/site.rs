@@ -217,7 +217,8 @@ pub(crate) fn state(id: &str, age: i64) -> Key {
 /// server is stopped.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 20_000).unwrap();
+    // Two processes of tests that started one after the other are far from each other.
+    let first = u16::try_from(u64::from(std::process::id()) * 389 % 20_000).unwrap();
     loop {
         let port = 11_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
