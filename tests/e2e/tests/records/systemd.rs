@@ -69,6 +69,7 @@ async fn the_units_are_such_as_systemd_takes() {
 }
 
 /// What a tool of systemd says of something that it takes; nothing where systemd is not.
+#[expect(clippy::print_stderr, reason = "a test says what it skips")]
 async fn takes(tool: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(tool).args(arguments).output().await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
