@@ -28,12 +28,13 @@ def refused(call, *arguments):
     return caught.value.code, caught.value.message
 
 
-def contend(deployment, client, asset, parallel, each):
-    """Changes one asset from several sides at once: what is not made is refused with 504. Gives how many were made after the first."""
+def contend(sides, client, asset, parallel, each):
+    """Changes one asset from several sides at once, by the servers of one or more deployments: what is not made is refused with
+    504. Gives how many were made after the first."""
 
     def change(worker):
         made = 0
-        own = BareClient(deployment, client.identity)
+        own = BareClient(sides[worker % len(sides)], client.identity)
         for number in range(each):
             try:
                 own.execute("StateUpdater", {"asset_id": asset, "state": worker * each + number})

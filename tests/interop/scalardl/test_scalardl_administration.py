@@ -177,3 +177,41 @@ def test_what_was_left_behind(deployment, own_commands, tool, new_identity, name
     assert processes.eventually(lambda: recover() == (0, "SUCCEEDED"), what="the recovery")
     done = alice.execute("StateReader", {"asset_id": asset})
     assert (state(f"{nonce}-3"), done.auditor_proofs[0]["age"]) == ("COMMITTED", 1)
+
+
+def test_the_same_words(deployment, java_3_14, own_commands, tool, tmp_path):
+    """Commands that change nothing, by the original's command line and by ours: the same exit codes, and the same output to the letter."""
+    ours, theirs = tool(own_commands, java_sdk.SCALARDL), tool(java_3_14, java_sdk.SCALARDL)
+    ours.json("bootstrap")
+    get, binary_name = "com.scalar.dl.genericcontracts.object.v1_0_0.Get", f"com.scalar.dl.genericcontracts.{PUT}"
+    contract = ["--contract-id", "get", "--contract-binary-name", get, "--contract-properties", '{"p":[1.50,"ä"]}']
+    ours.json("register-contract", *contract, "--contract-class-file", class_file(tmp_path, get))
+    script = tmp_path / "words.js"
+    script.write_text('function invoke(database, argument) { return {given: argument, text: "\\"ä\\n", none: [], number: 1.5e10}; }')
+    ours.json("register-function", *function(f"words-{ours.entity}", "Words", script))
+    execute = ["execute-contract", "--contract-id", "get", "--contract-argument", json.dumps({"object_id": "nothing"})]
+    with_function = [*execute, "--function-id", f"words-{ours.entity}", "--function-argument", '{"a":{"b":[]}}']
+    for words in (
+        ["bootstrap"],
+        ["list-contracts"],
+        ["list-contracts", "--contract-id", "nobody"],
+        ["list-namespaces"],
+        ["create-namespace", "--namespace", "tenant"],
+        ["create-namespace", "--namespace", "a-b"],
+        ["drop-namespace", "--namespace", "tenant"],
+        ["register-cert"],
+        ["register-secret"],
+        ["register-contract", *contract, "--contract-class-file", class_file(tmp_path, get)],
+        ["register-function", *function("f", "com.example.F", class_file(tmp_path, "com.example.F"))],
+        ["register-function", *function("f", get, class_file(tmp_path, get))],
+        execute,
+        with_function,
+        [*with_function, "--deserialization-format", "STRING"],
+        ["execute-contract", "--contract-id", "get", "--contract-argument", "{}"],
+        [*execute, "--function-id", "nobody"],
+        ["purge-state", "--force"],
+        ["purge-state"],
+        ["validate-ledger", "--asset-id", "o_nothing,1"],
+    ):
+        (code, out, _), (their_code, their_out, _) = ours.run(*words), theirs.run(*words)
+        assert (code, out) == (their_code, their_out), f"{words}\n{out}\n{their_out}"

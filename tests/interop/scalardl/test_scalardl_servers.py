@@ -19,7 +19,7 @@ def alice(deployment, new_identity, state_contracts):
 def test_conflicts(deployment, alice):
     """Many clients at one asset: each change is made whole or refused with 504, and the ages count the changes that were made."""
     asset = f"asset-of-{alice.identity.name}"
-    made = contend(deployment, alice, asset, PARALLEL, EACH)
+    made = contend([deployment], alice, asset, PARALLEL, EACH)
     assert json.loads(alice.execute("StateReader", {"asset_id": asset}).result)["age"] == made
 
 

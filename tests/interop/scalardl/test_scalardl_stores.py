@@ -1,5 +1,6 @@
 """Ledger and auditor on databases: what clients do, restarts, conflicts, namespaces, what does not fit, and rows changed behind their backs."""
 
+import copy
 import json
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 
 import java_sdk
 import protocol
+from clients import BareClient
 from command_line import OK, Tool, validated
 from databases import Dynamodb, Postgresql
 from domains import Deployment
@@ -53,10 +55,18 @@ def test_round_trip(deployment, alice):
     assert states == {asset: [{"age": age, "data": {"state": age}} for age in range(3)]}
 
 
-def test_conflicts(deployment, alice):
+def test_conflicts(deployment, alice, tmp_path):
+    """Clients of two ledgers and two auditors on the same databases, all at one asset."""
+    second = copy.copy(deployment)
+    second.ledger = deployment.ledger.another(tmp_path / "ledger").start()
+    second.auditor = deployment.auditor.another(tmp_path / "auditor").start()
     asset = f"asset-of-{alice.identity.name}"
-    made = contend(deployment, alice, asset, PARALLEL, EACH)
-    assert json.loads(alice.execute("StateReader", {"asset_id": asset}).result)["age"] == made
+    made = contend([deployment, second], alice, asset, PARALLEL, EACH)
+    for side in (deployment, second):
+        reader = BareClient(side, alice.identity)
+        [proof] = reader.execute("StateReader", {"asset_id": asset}).auditor_proofs
+        assert proof["age"] == made
+    second.stop()
 
 
 def test_hashstore(deployment, own_commands, tool):
@@ -151,13 +161,14 @@ def test_what_does_not_fit(deployment, alice):
     values = {"id": 1, **{index["key"]: 1 for index in indexes}}
     bounded(not on_dynamodb, "rows in one commit", "table.v1_0_0.Insert", {"table": own, "values": values})
 
-    long = "c" * 512
+    # Version and id of a contract are one key.
+    reader = ("c" * 512, "com.org1.contract.StateReader", java_sdk.empty_class("com.org1.contract.StateReader"))
     if on_dynamodb:
-        alice.register_contract(long, "com.org1.contract.StateReader", java_sdk.empty_class("com.org1.contract.StateReader"))
-        assert list(alice.list_contracts(long)) == [long]
+        alice.register_contract(*reader)
+        assert list(alice.list_contracts(reader[0])) == [reader[0]]
     else:
-        code, message = refused(alice.register_contract, long, "com.org1.contract.StateReader", b"\xca\xfe\xba\xbe")
-        assert code in (402, 414), message
+        code, message = refused(alice.register_contract, *reader)
+        assert (code, "bytes of auditor.contract.version_and_id, at most 512" in message) == (414, True), message
 
 
 @pytest.mark.parametrize("whose", ["ledger", "auditor"])

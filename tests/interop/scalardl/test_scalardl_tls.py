@@ -47,6 +47,14 @@ def test_whom_clients_do_not_trust(deployment, commands, tool, tmp_path, side):
         assert tool(commands, java_sdk.SCALARDL, changed=changed).error("bootstrap")[0] in NOT_CONNECTED
 
 
+def test_the_authority_in_the_properties(deployment, commands, tool):
+    """As text, on one line, beside a file that does not count then."""
+    pem = deployment.tls.certificate_pem.decode().replace("\n", "\\n")
+    changed = {f"{side}tls.{key}": value for side in ("", "auditor.")
+               for key, value in (("ca_root_cert_pem", pem), ("ca_root_cert_path", "/nowhere"))}
+    assert tool(commands, java_sdk.SCALARDL, changed=changed).json("bootstrap") == OK
+
+
 def test_who_speaks_no_tls(deployment):
     plain = protocol.Service("rpc.Ledger", deployment.ledger.port)
     with pytest.raises(protocol.grpc.RpcError):
