@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{Get, TransactGetItem};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 use rand::RngCore;
 use tokio::sync::{Semaphore, oneshot};
@@ -21,6 +22,9 @@ use crate::{Settings, format, group, item, scan, schema};
 
 /// How many commits may wait for their turn; further callers wait before they are queued.
 const QUEUE_MAX: usize = 4096;
+
+/// How many tables are made at the same time.
+const MADE_AT_ONCE: usize = 8;
 
 /// A store in DynamoDB.
 #[derive(Debug)]
@@ -95,13 +99,24 @@ impl Store for DynamoStore {
 
     async fn create_tables(&self, tables: &[Table]) -> Result<()> {
         let inner = &self.inner;
-        let mut done = HashSet::new();
+        let (mut names, mut shapes) = (HashSet::new(), HashSet::new());
+        let (mut made, mut shared) = (Vec::new(), Vec::new());
         for table in [&inner.marks].into_iter().chain(tables) {
             let place = inner.places.of(table)?;
             // Logical tables may share a physical one but not in different shapes.
-            if done.insert((place.table.clone(), place.partition.name.clone(), place.clustering.is_some())) {
-                schema::ensure(&inner.client, &place, inner.settings.capacity).await?;
+            if shapes.insert((place.table.clone(), place.partition.name.clone(), place.clustering.is_some()))
+            {
+                if names.insert(place.table.clone()) { made.push(place) } else { shared.push(place) }
             }
+        }
+        let capacity = inner.settings.capacity;
+        // Each takes DynamoDB some seconds.
+        let making = made
+            .into_iter()
+            .map(|place| async move { schema::ensure(&inner.client, &place, capacity).await });
+        stream::iter(making).buffer_unordered(MADE_AT_ONCE).try_collect::<()>().await?;
+        for place in shared {
+            schema::ensure(&inner.client, &place, capacity).await?;
         }
         format::mark(self, &inner.marks).await?;
         for table in tables {

@@ -55,6 +55,22 @@ def test_round_trip(deployment, alice):
     assert states == {asset: [{"age": age, "data": {"state": age}} for age in range(3)]}
 
 
+def test_java_client(deployment, java_3_14, new_identity):
+    identity = new_identity()
+    client, asset = java_3_14.driver.client(deployment, identity), f"asset-of-{identity.name}"
+    client.register_identity()
+    for name, binary_name in (
+        ("StateUpdater", "com.org1.contract.StateUpdater"), ("validate-ledger-v1_1_0", java_sdk.VALIDATE_LEDGER),
+    ):
+        client.register_contract(name, binary_name, java_sdk.empty_class(binary_name))
+    for state in range(2):
+        done = client.execute("StateUpdater", {"asset_id": asset, "state": state}, f"{asset}-{state}")
+    assert sorted(client.list_contracts()) == ["StateUpdater", "validate-ledger-v1_1_0"]
+    code, proof = client.validate(asset)
+    assert (code, proof["age"], proof["hash"]) == (200, 1, done.auditor_proofs[0]["hash"])
+    assert refused(client.execute, "StateUpdater", {"asset_id": asset, "state": 2}, f"{asset}-0")[0] == 304
+
+
 def test_conflicts(deployment, alice, tmp_path):
     """Clients of two ledgers and two auditors on the same databases, all at one asset."""
     second = copy.copy(deployment)
