@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::runtime::Handle;
+use trustkeep_contract::budget;
 use trustkeep_scalar_domain::asset::AssetKey;
 use trustkeep_scalar_domain::execution::{self, Call, Outcome};
 use trustkeep_scalar_rpc::Result;
@@ -36,7 +37,8 @@ impl Auditor {
         let (request, runtime) = (request.clone(), Handle::current());
         let run = move || {
             let mut reader = Reader::standing(&books, runtime);
-            let outcome = run(&request, &*contracts, &mut reader);
+            let payer = &request.client.entity_id;
+            let outcome = budget::transaction(payer, false, || run(&request, &*contracts, &mut reader));
             let (seen, writer) = reader.into_seen();
             Ok(match outcome.and_then(|outcome| Case::of(request, outcome)) {
                 Ok(case) => Ok(Simulated { case, seen }),
@@ -58,7 +60,8 @@ impl Auditor {
         let (request, claims, runtime) = (request.clone(), claims.clone(), Handle::current());
         let run = move || {
             let mut reader = Reader::claimed(&books, runtime, &claims);
-            let outcome = run(&request, &*contracts, &mut reader)?;
+            let payer = &request.client.entity_id;
+            let outcome = budget::transaction(payer, true, || run(&request, &*contracts, &mut reader))?;
             let case = Case::of(request, outcome)?;
             let differs = |(key, claim)| (case.claims.get(key) != Some(claim)).then_some(key);
             match claims.iter().find_map(differs) {

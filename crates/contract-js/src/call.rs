@@ -5,27 +5,22 @@ use std::rc::Rc;
 use rquickjs::function::Args;
 use rquickjs::{Ctx, Exception, Function, String as JsString, Value};
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
-use trustkeep_contract::{Database, Environment, Result, json};
+use trustkeep_contract::{Result, budget, json};
 
-use crate::host::{self, State};
-use crate::limits::{STACK_BYTES_MAX, TICKS};
+use crate::host::{self, Method, State};
+use crate::limits::{STACK_BYTES_MAX, WORK_PER_TICK};
+use crate::outside::Outside;
 use crate::source::Source;
-use crate::{exception, fuel, realm};
+use crate::{exception, realm};
 
 /// What an execution sees of the outside.
-pub(crate) enum World<'a> {
-    Contract(&'a mut dyn Environment),
-    Function(&'a mut dyn Database),
-}
+pub(crate) struct World<'a>(pub(crate) &'a mut (dyn Outside + 'a));
 
 impl<'a, 'b: 'a> ReborrowMut<'a> for World<'b> {
     type Result = World<'a>;
 
     fn reborrow_mut(&'a mut self) -> World<'a> {
-        match self {
-            Self::Contract(environment) => World::Contract(&mut **environment),
-            Self::Function(database) => World::Function(&mut **database),
-        }
+        World(&mut *self.0)
     }
 }
 
@@ -34,35 +29,50 @@ scoped_thread_local!(
     pub(crate) static mut WORLD: for<'a> World<'a>
 );
 
-/// Runs a script's `invoke` once: with the world, then the arguments.
-pub(crate) fn run(source: &Source, world: World<'_>, arguments: &[Option<&str>]) -> Result<Option<String>> {
-    stacker::maybe_grow(STACK_NEEDED, STACK_GROWN, || {
-        let state = Rc::new(State::new(fuel::available()));
-        let methods = match world {
-            World::Contract(_) => host::LEDGER,
-            World::Function(_) => host::DATABASE,
-        };
-        let outcome = WORLD.set(world, || {
-            within(&state, |ctx| {
-                let invoke = define(ctx, source)?;
-                let mut call = Args::new(ctx.clone(), arguments.len() + 1);
-                call.push_arg(host::object(ctx, &state, methods)?)?;
-                for argument in arguments {
-                    call.push_arg(value(ctx, *argument)?)?;
-                }
-                answer(ctx, invoke.call_arg(call)?)
+/// Runs a script's `invoke` once, in this process: with the methods of a contract or of a function, then the arguments.
+pub(crate) fn run(
+    source: &Source,
+    methods: &'static [Method],
+    outside: &mut dyn Outside,
+    arguments: &[Option<&str>],
+) -> Result<Option<String>> {
+    metered(|state| {
+        // Reading these is work of every execution.
+        let given = arguments.iter().flatten().map(|text| text.len()).sum::<usize>();
+        state.take_bytes(source.text().len() + given)?;
+        WORLD
+            .set(World(outside), || {
+                within(state, |ctx| {
+                    let invoke = define(ctx, source)?;
+                    let mut call = Args::new(ctx.clone(), arguments.len() + 1);
+                    call.push_arg(host::object(ctx, state, methods)?)?;
+                    for argument in arguments {
+                        call.push_arg(value(ctx, *argument)?)?;
+                    }
+                    answer(ctx, invoke.call_arg(call)?)
+                })
             })
-        });
-        fuel::give_back(state.left());
-        state.ended().map_or(outcome, Err)
+            .and_then(|result| {
+                state.take_bytes(result.as_ref().map_or(0, String::len))?;
+                Ok(result)
+            })
     })
 }
 
 /// Runs a script up to its `invoke`, which it must define.
 pub(crate) fn check(source: &Source) -> Result<()> {
+    metered(|state| within(state, |ctx| define(ctx, source).map(drop)))
+}
+
+/// Runs something on the transaction's budget, with enough stack.
+fn metered<R>(run: impl FnOnce(&Rc<State>) -> Result<R>) -> Result<R> {
     stacker::maybe_grow(STACK_NEEDED, STACK_GROWN, || {
-        let state = Rc::new(State::new(TICKS));
-        let outcome = within(&state, |ctx| define(ctx, source).map(drop));
+        let state = Rc::new(State::new(budget::work() / WORK_PER_TICK));
+        let outcome = budget::part(|| {
+            let outcome = run(&state);
+            budget::set_work(state.left().saturating_mul(WORK_PER_TICK));
+            outcome
+        });
         state.ended().map_or(outcome, Err)
     })
 }

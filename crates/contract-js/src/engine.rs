@@ -1,23 +1,48 @@
 //! The engine: from a script to a contract or a function.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use trustkeep_contract::{
-    Contract, Database, Engine, Environment, Error, Function, FunctionCall, LoadError, Result,
+    Contract, Database, Engine, Environment, Function, FunctionCall, LoadError, Result,
 };
 
-use crate::call::{self, World};
+use crate::apart::Interpreters;
+use crate::call;
+use crate::host::{DATABASE, LEDGER};
+use crate::outside::{Assets, Nothing, Outside, Records};
 use crate::source::Source;
+use crate::wire::Kind;
 
 /// Runs JavaScript.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct JsEngine;
+#[derive(Clone, Debug)]
+pub struct JsEngine(Place);
+
+/// Where scripts run.
+#[derive(Clone, Debug)]
+enum Place {
+    Here,
+    Apart(Interpreters),
+}
 
 impl JsEngine {
-    /// An engine.
+    /// An engine that runs scripts in processes of `program`, called with `arguments` and one more, by which
+    /// [`is_wanted`](crate::worker::is_wanted) knows it.
     #[must_use]
-    pub fn new() -> Self {
-        Self
+    pub fn apart(program: PathBuf, arguments: Vec<OsString>) -> Self {
+        Self(Place::Apart(Interpreters::new(program, arguments)))
+    }
+
+    /// An engine that runs scripts in this process: what they make of few but huge operations has no end there. For
+    /// tests, and for scripts that are one's own.
+    #[must_use]
+    pub fn here() -> Self {
+        Self(Place::Here)
+    }
+
+    fn script(&self, byte_code: &[u8]) -> std::result::Result<Script, LoadError> {
+        Ok(Script { source: Source::read(byte_code)?, place: self.0.clone() })
     }
 }
 
@@ -30,12 +55,24 @@ impl Engine for JsEngine {
             && std::str::from_utf8(byte_code).is_ok()
     }
 
+    /// Runs the script up to its `invoke`, without an outside.
+    fn try_out(&self, byte_code: &[u8]) -> std::result::Result<(), LoadError> {
+        let source = Source::read(byte_code)?;
+        let tried = match &self.0 {
+            Place::Here => call::check(&source),
+            Place::Apart(interpreters) => {
+                interpreters.run(Kind::Check, source.text(), &mut Nothing, &[]).map(drop)
+            }
+        };
+        tried.map_err(|error| LoadError(format!("the JavaScript contract is refused: {error}")))
+    }
+
     fn load(
         &self,
         _binary_name: &str,
         byte_code: &[u8],
     ) -> std::result::Result<Arc<dyn Contract>, LoadError> {
-        Ok(Arc::new(script(byte_code)?))
+        Ok(Arc::new(self.script(byte_code)?))
     }
 
     fn load_function(
@@ -43,23 +80,31 @@ impl Engine for JsEngine {
         _binary_name: &str,
         byte_code: &[u8],
     ) -> std::result::Result<Arc<dyn Function>, LoadError> {
-        Ok(Arc::new(script(byte_code)?))
+        Ok(Arc::new(self.script(byte_code)?))
     }
 }
 
-/// A script that was read, and tried once without an outside.
-fn script(byte_code: &[u8]) -> std::result::Result<Script, LoadError> {
-    let source = Source::read(byte_code)?;
-    match call::check(&source) {
-        Ok(()) => Ok(Script(source)),
-        Err(Error::Contextual(why) | Error::Runtime(why)) => {
-            Err(LoadError(format!("the JavaScript contract is refused: {why}")))
+struct Script {
+    source: Source,
+    place: Place,
+}
+
+impl Script {
+    fn run(
+        &self,
+        kind: Kind,
+        outside: &mut dyn Outside,
+        arguments: &[Option<&str>],
+    ) -> Result<Option<String>> {
+        match &self.place {
+            Place::Apart(interpreters) => interpreters.run(kind, self.source.text(), outside, arguments),
+            Place::Here => {
+                let methods = if kind == Kind::Function { DATABASE } else { LEDGER };
+                call::run(&self.source, methods, outside, arguments)
+            }
         }
-        Err(Error::Interrupted) => Err(LoadError("the JavaScript contract was interrupted".into())),
     }
 }
-
-struct Script(Source);
 
 impl Contract for Script {
     fn invoke(
@@ -68,7 +113,7 @@ impl Contract for Script {
         argument: &str,
         properties: Option<&str>,
     ) -> Result<Option<String>> {
-        call::run(&self.0, World::Contract(environment), &[Some(argument), properties])
+        self.run(Kind::Contract, &mut Assets(environment), &[Some(argument), properties])
     }
 }
 
@@ -80,6 +125,6 @@ impl Function for Script {
             call.contract_properties,
             call.contract_context,
         ];
-        call::run(&self.0, World::Function(database), &arguments)
+        self.run(Kind::Function, &mut Records(database), &arguments)
     }
 }

@@ -4,16 +4,17 @@ mod assets;
 mod checks;
 mod records;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Instant;
 
 use rquickjs::function::{Constructor, Rest};
 use rquickjs::{Ctx, Exception, Function, Object, Value};
 use trustkeep_contract::Error;
-use trustkeep_contract::guest::GuestError;
 
-use crate::limits::{BYTES_PER_TICK, TICKS, TICKS_HOST_CALL, TICKS_PER_REPORT, TIME_MAX};
+use crate::call::WORLD;
+use crate::limits::{BYTES_PER_TICK, TICKS, TICKS_HOST_CALL, TICKS_PER_REPORT};
+use crate::outside::{Answer, Ask, Refusal};
 
 pub(crate) use assets::LEDGER;
 pub(crate) use records::DATABASE;
@@ -22,12 +23,11 @@ pub(crate) use records::DATABASE;
 pub(crate) struct State {
     left: Cell<u64>,
     ended: RefCell<Option<Error>>,
-    began: Instant,
 }
 
 impl State {
     pub(crate) fn new(ticks: u64) -> Self {
-        Self { left: Cell::new(ticks), ended: RefCell::new(None), began: Instant::now() }
+        Self { left: Cell::new(ticks), ended: RefCell::new(None) }
     }
 
     pub(crate) fn left(&self) -> u64 {
@@ -41,9 +41,6 @@ impl State {
 
     /// The interpreter's regular report; gives whether it has to stop, which no script can catch.
     pub(crate) fn report(&self) -> bool {
-        if self.began.elapsed() > TIME_MAX {
-            self.end(Error::Runtime(format!("the contract took more than {} seconds", TIME_MAX.as_secs())));
-        }
         self.take(TICKS_PER_REPORT).is_err()
     }
 
@@ -56,18 +53,21 @@ impl State {
         if let Some(ended) = self.ended() {
             return Err(ended);
         }
-        let Some(left) = self.left.get().checked_sub(ticks) else {
-            self.left.set(0);
-            let error = Error::Runtime(format!("the contract used all of its {TICKS} ticks"));
-            self.end(error.clone());
-            return Err(error);
-        };
+        let Some(left) = self.left.get().checked_sub(ticks) else { return Err(self.spent()) };
         self.left.set(left);
         Ok(())
     }
 
+    /// Ends it for want of ticks.
+    fn spent(&self) -> Error {
+        self.left.set(0);
+        let error = Error::Runtime(format!("the contract used all of its {TICKS} ticks"));
+        self.end(error.clone());
+        error
+    }
+
     /// Takes the ticks of so many bytes of text.
-    fn take_bytes(&self, bytes: usize) -> Result<(), Error> {
+    pub(crate) fn take_bytes(&self, bytes: usize) -> Result<(), Error> {
         self.take(bytes as u64 / BYTES_PER_TICK)
     }
 }
@@ -103,9 +103,13 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<GuestError> for Failure {
-    fn from(error: GuestError) -> Self {
-        Self::Usage(error.to_string())
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Contract(error) => Self::Contract(error),
+            Refusal::Usage(why) => Self::Usage(why),
+            Refusal::Spent => Self::Usage("the answer is too long".into()),
+        }
     }
 }
 
@@ -142,8 +146,8 @@ fn throw(ctx: &Ctx<'_>, state: &State, failure: Failure) -> rquickjs::Error {
         Failure::Script(error) => error,
         Failure::Usage(why) => Exception::throw_type(ctx, &why),
         // A script may catch this, but it cannot act any more, and is stopped with the next report.
-        Failure::Contract(Error::Interrupted) => {
-            state.end(Error::Interrupted);
+        Failure::Contract(error @ (Error::Interrupted | Error::Unavailable(_))) => {
+            state.end(error);
             Exception::throw_internal(ctx, "interrupted")
         }
         Failure::Contract(Error::Runtime(why)) => Exception::throw_message(ctx, &why),
@@ -182,6 +186,14 @@ impl<'js> Call<'_, 'js> {
         let text = text.to_string()?;
         self.state.take_bytes(text.len())?;
         Ok(text)
+    }
+
+    /// Asks the outside.
+    fn ask(&self, ask: Ask, texts: &[Option<Cow<'_, str>>]) -> Result<Answer, Failure> {
+        match WORLD.with(|world| world.0.ask(ask, texts)) {
+            Err(Refusal::Spent) => Err(Failure::Contract(self.state.spent())),
+            answer => Ok(answer?),
+        }
     }
 
     /// A JSON text as a value; `null` for nothing.

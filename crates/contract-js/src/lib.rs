@@ -13,14 +13,17 @@
 //! **What it is not**: a sandbox against the interpreter's own defects. QuickJS is C in the server's process; who
 //! lets strangers register contracts lets them register WebAssembly, which is interpreted in safe Rust.
 
+mod apart;
 mod call;
 mod engine;
 mod exception;
-mod fuel;
 mod host;
 pub mod limits;
+mod outside;
 mod realm;
 mod source;
+mod wire;
+pub mod worker;
 
 pub use engine::JsEngine;
 

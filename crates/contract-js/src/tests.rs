@@ -8,16 +8,29 @@ mod records;
 use std::sync::Arc;
 
 use trustkeep_contract::testing::{Execution, MemoryLedger};
-use trustkeep_contract::{Contract, Engine, Error};
+use trustkeep_contract::{Contract, Engine, Error, LoadError, budget};
 
-use crate::{JsEngine, fuel};
+use crate::JsEngine;
+use crate::limits::WORK_PER_TICK;
 
 const COUNTER: &str = include_str!("../../../examples/contracts/counter.js");
 const STATE_UPDATER: &str = include_str!("../../../examples/contracts/state_updater.js");
 const OPERATIONS: &str = include_str!("tests/operations.js");
 
+/// Runs something with so many ticks; gives what remains of them.
+fn budget_of<R>(ticks: u64, run: impl FnOnce() -> R) -> (R, u64) {
+    let (outcome, left) = budget::with_work(ticks * WORK_PER_TICK, run);
+    (outcome, left / WORK_PER_TICK)
+}
+
+/// Why a script cannot be registered, if it cannot.
+fn refusal(source: &str) -> Result<(), LoadError> {
+    JsEngine::here().try_out(source.as_bytes())
+}
+
 fn contract(source: &str) -> Arc<dyn Contract> {
-    JsEngine::new().load("contract", source.as_bytes()).unwrap()
+    refusal(source).unwrap();
+    JsEngine::here().load("contract", source.as_bytes()).unwrap()
 }
 
 fn execute(contract: Arc<dyn Contract>, argument: &str) -> Result<Execution, Error> {
@@ -132,7 +145,7 @@ fn what_the_environment_interrupts_has_ended() {
         let mut ledger = MemoryLedger::new();
         let source = format!("function invoke(ledger) {{ {body} }}");
         ledger.register("contract", contract(&source), None);
-        let (outcome, left) = fuel::lend(1_000_000, || ledger.execute("contract", ""));
+        let (outcome, left) = budget_of(1_000_000, || ledger.execute("contract", ""));
         assert_eq!(outcome, Err(Error::Interrupted), "{body}");
         assert!(ledger.interruption().is_some());
         assert!(left >= 950_000, "it ends soon: {left}");

@@ -1,9 +1,8 @@
 //! One execution: a fresh instance, what it may use, and how it ended.
 
-use trustkeep_contract::{Database, Environment, Error, FunctionCall, Result};
+use trustkeep_contract::{Database, Environment, Error, FunctionCall, Result, budget};
 use wasmi::{Instance, Memory, Store, StoreLimits, StoreLimitsBuilder, TrapCode};
 
-use crate::fuel;
 use crate::limits::{
     CALL_DEPTH_MAX, FUEL, MEMORY_BYTES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
 };
@@ -33,8 +32,11 @@ pub(crate) fn run(module: &Module, world: World<'_>) -> Result<Option<String>> {
     let call = Call { world, memory: None, buffer: Vec::new(), result: None, ended: None, limits: limits() };
     let mut store = Store::new(module.module.engine(), call);
     store.limiter(|call| &mut call.limits);
-    let outcome = enter(module, &mut store);
-    fuel::give_back(store.get_fuel().unwrap_or_default());
+    let outcome = budget::part(|| {
+        let outcome = enter(module, &mut store);
+        budget::set_work(store.get_fuel().unwrap_or_default());
+        outcome
+    });
     let call = store.into_data();
     match (outcome, call.ended) {
         (_, Some(ended)) => Err(ended),
@@ -45,7 +47,7 @@ pub(crate) fn run(module: &Module, world: World<'_>) -> Result<Option<String>> {
 
 fn enter(module: &Module, store: &mut Store<Call<'_>>) -> std::result::Result<(), wasmi::Error> {
     // Whoever has too little for the start has nothing left.
-    let fuel = fuel::available().checked_sub(module.fuel_of_start);
+    let fuel = budget::work().checked_sub(module.fuel_of_start);
     store.set_fuel(fuel.unwrap_or_default())?;
     if fuel.is_none() {
         return Err(TrapCode::OutOfFuel.into());

@@ -16,7 +16,6 @@
 
 mod call;
 mod engine;
-mod fuel;
 mod imports;
 pub mod limits;
 mod module;

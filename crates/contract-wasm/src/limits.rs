@@ -15,8 +15,8 @@ pub const CALL_DEPTH_MAX: usize = 1_000;
 /// Bytes of the interpreter's stack of values.
 pub const STACK_BYTES_MAX: usize = 1 << 20;
 
-/// Fuel of one execution, the contracts that it invokes included: an instruction takes about one unit.
-pub const FUEL: u64 = 200_000_000;
+/// Fuel of one transaction, the contracts that it invokes and its functions included: an instruction takes about one unit.
+pub const FUEL: u64 = trustkeep_contract::budget::WORK;
 /// Fuel of a call to the host.
 pub const FUEL_HOST_CALL: u64 = 500;
 /// Bytes of a module's first memory that take one unit of fuel: it is cleared for each execution.

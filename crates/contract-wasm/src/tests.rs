@@ -7,9 +7,9 @@ mod refused;
 use std::sync::Arc;
 
 use trustkeep_contract::testing::{Execution, MemoryLedger};
-use trustkeep_contract::{Contract, Engine, Error};
+use trustkeep_contract::{Contract, Engine, Error, budget};
 
-use crate::{WasmEngine, fuel};
+use crate::WasmEngine;
 
 const COUNTER: &str = include_str!("../../../examples/contracts/counter.wat");
 const OPERATIONS: &str = include_str!("tests/operations.wat");
@@ -125,7 +125,7 @@ fn fuel_is_the_same_each_time() {
         let mut ledger = MemoryLedger::new();
         ledger.register("operations", contract(OPERATIONS), None);
         let (outcome, left) =
-            fuel::lend(1_000_000, || ledger.execute("operations", "pa1ga0nb2sa0").map(drop));
+            budget::with_work(1_000_000, || ledger.execute("operations", "pa1ga0nb2sa0").map(drop));
         (outcome, left)
     };
     let first = spent();

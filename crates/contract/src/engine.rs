@@ -9,6 +9,15 @@ pub trait Engine: Send + Sync {
     /// Whether these bytes are of its language, by the first of them.
     fn recognises(&self, byte_code: &[u8]) -> bool;
 
+    /// Tries what is to be registered, contract or function, as far as it can be told before it runs; loading it
+    /// later, in the middle of executions, need not try again.
+    ///
+    /// # Errors
+    /// [`LoadError`] if it can never run.
+    fn try_out(&self, _byte_code: &[u8]) -> Result<(), LoadError> {
+        Ok(())
+    }
+
     /// Makes a contract ready to run, many times and from many threads.
     ///
     /// # Errors
@@ -49,6 +58,14 @@ impl Engines {
     pub fn with(mut self, engine: impl Engine + 'static) -> Self {
         self.0.push(Arc::new(engine));
         self
+    }
+
+    /// Tries what is to be registered.
+    ///
+    /// # Errors
+    /// [`LoadError`] of the engine, or if none knows the bytes.
+    pub fn try_out(&self, byte_code: &[u8]) -> Result<(), LoadError> {
+        self.engine(byte_code)?.try_out(byte_code)
     }
 
     /// A contract out of its bytes.

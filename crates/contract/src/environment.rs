@@ -128,6 +128,10 @@ pub enum Error {
     /// The contract broke: a trap, an exception, no more fuel, memory or stack: 502 with this text.
     #[error("{0}")]
     Runtime(String),
+    /// The machine had no time or room for it, which says nothing about the contract: 503 with this text. Nobody catches
+    /// it, and nobody is blamed for it.
+    #[error("{0}")]
+    Unavailable(String),
     /// The environment ended the execution; it knows why.
     #[error("the execution was interrupted")]
     Interrupted,

@@ -7,6 +7,7 @@
 //! Not here: who may execute what, and where assets are kept. Engines with a runtime of their own are crates beside
 //! this one.
 
+pub mod budget;
 mod built_in;
 mod database;
 mod engine;

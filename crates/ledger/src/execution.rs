@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trustkeep_contract::{ClientIdentityKey, Error as ContractError, Function, FunctionCall};
+use trustkeep_contract::{ClientIdentityKey, Error as ContractError, Function, FunctionCall, budget};
 use trustkeep_scalar_domain::asset::{AssetKey, AssetRow, Origin, contract_reference};
 use trustkeep_scalar_domain::blocking::Blocking;
 use trustkeep_scalar_domain::execution::{self, Call, ContractSource, Outcome};
@@ -82,7 +82,9 @@ impl Executor {
         let job = Arc::new(job);
         let run = {
             let (executor, job, wait) = (self.clone(), job.clone(), Wait::here());
-            self.blocking.run(move || Ok(executor.run(&job, &wait))).await?
+            let run =
+                move || Ok(budget::transaction(&job.request.entity_id, false, || executor.run(&job, &wait)));
+            self.blocking.run(run).await?
         };
         let transaction = match run {
             Ok(transaction) => transaction,
@@ -164,6 +166,7 @@ impl Executor {
             result = answered.map_err(|error| match error {
                 ContractError::Contextual(text) => Error::new(StatusCode::ContractContextualError, text),
                 ContractError::Runtime(text) => Error::runtime(text),
+                ContractError::Unavailable(text) => Error::new(StatusCode::Unavailable, text),
                 ContractError::Interrupted => Error::runtime("the function ended its own execution"),
             })?;
         }

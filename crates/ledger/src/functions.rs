@@ -76,7 +76,7 @@ impl Functions {
             return Err(trustkeep_scalar_domain::errors::field_missing("function_byte_code"));
         }
         self.namespaces.generation(namespace).await?;
-        self.load(binary_name, byte_code)?;
+        self.load(binary_name, byte_code, true).await?;
         let row = Row::new(vec![
             Some(Value::from(binary_name)),
             Some(Value::Bytes(byte_code.clone())),
@@ -110,20 +110,28 @@ impl Functions {
         }
         let unexpected = || trustkeep_scalar_domain::errors::unexpected_record("a function without its code");
         let binary_name = record.text(0).ok_or_else(unexpected)?;
-        let function = self.load(binary_name, record.bytes(1).ok_or_else(unexpected)?)?;
+        let function = self.load(binary_name, record.bytes(1).ok_or_else(unexpected)?, false).await?;
         self.loaded.insert(place, function.clone());
         Ok(function)
     }
 
-    fn load(&self, binary_name: &str, byte_code: &[u8]) -> Result<Arc<dyn Function>> {
-        self.engines.load_function(binary_name, byte_code).map_err(|error| {
-            Error::numbered(
-                StatusCode::UnloadableFunction,
-                "LEDGER",
-                1,
-                format!("Loading the function failed. Details: {error}"),
-            )
-        })
+    /// Makes a function ready to run, or tries what is to be registered, on a thread that may block.
+    async fn load(&self, binary_name: &str, byte_code: &Bytes, is_new: bool) -> Result<Arc<dyn Function>> {
+        let (engines, binary_name, byte_code) =
+            (self.engines.clone(), binary_name.to_owned(), byte_code.clone());
+        let make = move || {
+            if is_new {
+                engines.try_out(&byte_code)?;
+            }
+            engines.load_function(&binary_name, &byte_code)
+        };
+        let why = match tokio::task::spawn_blocking(make).await {
+            Ok(Ok(function)) => return Ok(function),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the engine failed; the server's log has the details".to_owned(),
+        };
+        let text = format!("Loading the function failed. Details: {why}");
+        Err(Error::numbered(StatusCode::UnloadableFunction, "LEDGER", 1, text))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use trustkeep_contract::AssetFilter;
+use trustkeep_contract::{AssetFilter, budget};
 use trustkeep_crypto::hash::sha256;
 use trustkeep_scalar_domain::asset::{self, AssetKey, AssetRow};
 use trustkeep_scalar_domain::execution::{self, AssetReader, Call, ContractSource};
@@ -167,7 +167,8 @@ impl Validator {
             argument: argument.contract_argument,
         };
         let mut tracer = Tracer::load(self, span, row, before, wait).map_err(Stop::Failure)?;
-        let recomputed = match execution::execute(&call, &*self.contracts, &mut tracer) {
+        let execute = || execution::execute(&call, &*self.contracts, &mut tracer);
+        let recomputed = match budget::transaction(&client.entity_id, true, execute) {
             Ok(outcome) => outcome.written.get(&span.key).cloned().unwrap_or_default(),
             // What the contract makes of these inputs is not what it made of the ones it had.
             Err(error)

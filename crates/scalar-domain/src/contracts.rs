@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quick_cache::sync::Cache;
 use trustkeep_chassis::clock::SharedClock;
-use trustkeep_contract::{ClientIdentityKey, Contract, Engines};
+use trustkeep_contract::{ClientIdentityKey, Contract, Engines, LoadError};
 use trustkeep_scalar_rpc::messages::{ContractRegistrationRequest, ContractsListingRequest};
 use trustkeep_scalar_rpc::signing::Signed as _;
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
@@ -123,6 +123,8 @@ impl Contracts {
         if self.store.get(&tables.contract, &key).await.map_err(|error| GETTING.error(&error))?.is_some() {
             return Err(already_registered());
         }
+        let (engines, tried) = (self.engines.clone(), class.clone());
+        making(move || engines.try_out(tried.bytes())).await?;
         self.class(&class).await?;
         let properties = Some(&request.contract_properties).filter(|properties| !properties.is_empty());
         let row = Row::new(vec![
@@ -267,18 +269,23 @@ impl Contracts {
         let place = ClassPlace::of(class);
         let make = async {
             let (engines, class) = (self.engines.clone(), class.clone());
-            let made =
-                tokio::task::spawn_blocking(move || engines.load(class.binary_name(), class.bytes())).await;
-            let why = match made {
-                Ok(Ok(contract)) => return Ok(contract),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "the engine failed; the server's log has the details".to_owned(),
-            };
-            let text = format!("Loading the contract failed. Details: {why}");
-            Err(Error::numbered(StatusCode::UnloadableContract, "COMMON", 1, text))
+            making(move || engines.load(class.binary_name(), class.bytes())).await
         };
         self.classes.get_or_insert_async(&place, make).await
     }
+}
+
+/// What an engine makes of a class, on a thread that may block.
+async fn making<T: Send + 'static>(
+    work: impl FnOnce() -> std::result::Result<T, LoadError> + Send + 'static,
+) -> Result<T> {
+    let why = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(made)) => return Ok(made),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the engine failed; the server's log has the details".to_owned(),
+    };
+    let text = format!("Loading the contract failed. Details: {why}");
+    Err(Error::numbered(StatusCode::UnloadableContract, "COMMON", 1, text))
 }
 
 /// For threads that may block, which belong to a runtime. What is not in memory is waited for.

@@ -3,8 +3,8 @@
 //! A contract is synchronous: whoever executes one does it on a thread that may block, with an [`AssetReader`] that
 //! waits for its store.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trustkeep_contract::{
@@ -18,6 +18,10 @@ use crate::{errors, requests};
 
 /// How deep contracts may call each other.
 pub const NESTING_MAX: usize = 16;
+/// How often contracts may invoke each other in one execution.
+pub const INVOCATIONS_MAX: usize = 50_000;
+/// How many contracts one execution may invoke: one that is not in memory takes time to be made ready.
+pub const CONTRACTS_MAX: usize = 64;
 /// How many assets one execution may read.
 pub const READS_MAX: usize = 10_000;
 /// How many assets one execution may write.
@@ -134,6 +138,8 @@ pub fn execute(
         contracts,
         reader,
         depth: 0,
+        invocations: 0,
+        invoked: BTreeSet::new(),
         failure: None,
         context: None,
         read: BTreeMap::new(),
@@ -147,6 +153,7 @@ pub fn execute(
     let result = answered.map_err(|error| match error {
         ContractError::Contextual(text) => Error::new(StatusCode::ContractContextualError, text),
         ContractError::Runtime(text) => Error::runtime(text),
+        ContractError::Unavailable(text) => Error::new(StatusCode::Unavailable, text),
         ContractError::Interrupted => Error::runtime("the contract ended its own execution"),
     })?;
     let (context, read, written) = (session.context, session.read, session.written);
@@ -185,6 +192,8 @@ struct Session<'a> {
     contracts: &'a dyn ContractSource,
     reader: &'a mut dyn AssetReader,
     depth: usize,
+    invocations: usize,
+    invoked: BTreeSet<String>,
     failure: Option<Error>,
     context: Option<String>,
     read: BTreeMap<AssetKey, Option<AssetRow>>,
@@ -250,6 +259,26 @@ impl Session<'_> {
         rows.iter().map(|row| row.seen(&key)).collect()
     }
 
+    /// A contract that another one invokes.
+    fn invoked(&mut self, contract_id: &str) -> Result<Arc<LoadedContract>> {
+        self.invocations += 1;
+        if self.depth >= NESTING_MAX {
+            return Err(Error::runtime(format!("contracts call each other at most {NESTING_MAX} deep")));
+        }
+        if self.invocations > INVOCATIONS_MAX {
+            let text = format!("contracts call each other at most {INVOCATIONS_MAX} times in one execution");
+            return Err(Error::runtime(text));
+        }
+        if !self.invoked.contains(contract_id) {
+            if self.invoked.len() >= CONTRACTS_MAX {
+                let text = format!("one execution calls at most {CONTRACTS_MAX} contracts");
+                return Err(Error::runtime(text));
+            }
+            self.invoked.insert(contract_id.to_owned());
+        }
+        self.contracts.load(self.call.context_namespace, &self.call.client, contract_id)
+    }
+
     fn kept<T>(&mut self, result: Result<T>) -> trustkeep_contract::Result<T> {
         if self.failure.is_some() {
             return Err(ContractError::Interrupted);
@@ -278,16 +307,18 @@ impl Environment for Session<'_> {
     }
 
     fn invoke(&mut self, contract_id: &str, argument: &str) -> trustkeep_contract::Result<Option<String>> {
-        let loaded = if self.depth >= NESTING_MAX {
-            Err(Error::runtime(format!("contracts call each other at most {NESTING_MAX} deep")))
-        } else {
-            self.contracts.load(self.call.context_namespace, &self.call.client, contract_id)
-        };
+        let loaded = self.invoked(contract_id);
         let loaded = self.kept(loaded)?;
         self.depth += 1;
         let result = loaded.contract.invoke(self, argument, loaded.properties.as_deref());
         self.depth -= 1;
-        result
+        match result {
+            // Not for the invoking contract to catch: on another machine it would not have happened.
+            Err(ContractError::Unavailable(text)) => {
+                self.kept(Err(Error::new(StatusCode::Unavailable, text)))
+            }
+            result => result,
+        }
     }
 
     fn is_root(&self) -> bool {

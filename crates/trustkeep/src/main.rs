@@ -27,6 +27,12 @@ mod version;
 
 use std::process::ExitCode;
 
+use trustkeep_contract_js::worker;
+
 fn main() -> ExitCode {
-    cli::run(std::env::args_os().collect())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if worker::is_wanted(&arguments) {
+        return worker::serve();
+    }
+    cli::run(arguments)
 }

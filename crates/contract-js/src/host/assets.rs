@@ -1,12 +1,11 @@
 //! `ledger`: assets, other contracts, and who executes.
 
 use rquickjs::{String as JsString, Value};
-use trustkeep_contract::{Environment, Error, guest};
+use trustkeep_contract::budget;
 
 use super::{Call, Failure, Method, Outcome, checks};
-use crate::call::{WORLD, World};
-use crate::fuel;
-use crate::limits::TICKS_STORE;
+use crate::limits::{TICKS_STORE, WORK_PER_TICK};
+use crate::outside::Ask;
 
 /// The methods of `ledger`.
 pub(crate) const LEDGER: &[Method] = &[
@@ -21,14 +20,6 @@ pub(crate) const LEDGER: &[Method] = &[
     checks::VERIFY_SIGNATURE,
 ];
 
-/// Does something with the environment of the execution.
-fn with<R>(work: impl FnOnce(&mut dyn Environment) -> R) -> Result<R, Error> {
-    WORLD.with(|world| match world {
-        World::Contract(environment) => Ok(work(environment)),
-        World::Function(_) => Err(Error::Runtime("a function has no assets: only a contract does".into())),
-    })
-}
-
 /// `get(id)` or `get(namespace, id)`: the asset, or `null`.
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (namespace, id) = match call.arguments.len() {
@@ -36,8 +27,8 @@ fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         _ => (Some(call.text(0, "namespace")?), call.text(1, "id")?),
     };
     call.state.take(TICKS_STORE)?;
-    let found = with(|environment| environment.get(namespace.as_deref(), &id))??;
-    call.value(found.as_ref().map(guest::asset).transpose().map_err(broken)?)
+    let found = call.ask(Ask::Get, &[namespace.map(Into::into), Some(id.into())])?;
+    call.value(found.text)
 }
 
 /// `put(id, data)` or `put(namespace, id, data)`.
@@ -47,17 +38,17 @@ fn put<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         _ => (Some(call.text(0, "namespace")?), call.text(1, "id")?, call.json(2, "data")?),
     };
     call.state.take(TICKS_STORE)?;
-    with(|environment| environment.put(namespace.as_deref(), &id, &data))??;
+    call.ask(Ask::Put, &[namespace.map(Into::into), Some(id.into()), Some(data.into())])?;
     call.nothing()
 }
 
 /// `scan(filter)`: an array of assets.
 fn scan<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let filter = guest::filter(&call.json(0, "the filter")?)?;
+    let filter = call.json(0, "the filter")?;
     call.state.take(TICKS_STORE)?;
-    let found = with(|environment| environment.scan(&filter))??;
-    call.state.take((found.len() as u64).saturating_mul(TICKS_STORE))?;
-    call.value(Some(guest::assets(&found).map_err(broken)?))
+    let found = call.ask(Ask::Scan, &[Some(filter.into())])?;
+    call.state.take(found.count.saturating_mul(TICKS_STORE))?;
+    call.value(found.text)
 }
 
 /// `invoke(contractId, argument)`: a string argument goes as it is, another as JSON; the result comes back as its
@@ -67,31 +58,28 @@ fn invoke<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let is_text = call.arguments.get(1).is_some_and(Value::is_string);
     let argument = if is_text { call.text(1, "argument")? } else { call.json(1, "argument")? };
     call.state.take(TICKS_STORE)?;
-    let (outcome, left) =
-        with(|environment| fuel::lend(call.state.left(), || environment.invoke(&contract_id, &argument)))?;
-    call.state.left.set(left);
-    let Some(text) = outcome? else { return call.value(None) };
+    budget::set_work(call.state.left().saturating_mul(WORK_PER_TICK));
+    let outcome = call.ask(Ask::Invoke, &[Some(contract_id.into()), Some(argument.into())]);
+    call.state.left.set(budget::work() / WORK_PER_TICK);
+    let Some(text) = outcome?.text else { return call.value(None) };
+    call.state.take_bytes(text.len())?;
     crate::call::value(call.ctx, Some(&text)).map_err(Failure::from)
 }
 
 fn is_root<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let is_root = with(|environment| environment.is_root())?;
+    let is_root = call.ask(Ask::IsRoot, &[])?.count > 0;
     Ok(Value::new_bool(call.ctx.clone(), is_root))
 }
 
 fn client_identity_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let key = with(|environment| environment.client_identity_key())?;
-    call.value(Some(guest::client_identity_key(&key)))
+    let key = call.ask(Ask::ClientIdentityKey, &[])?;
+    call.value(key.text)
 }
 
 /// `setContext(context)`: a string goes as it is, anything else as JSON.
 fn set_context<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let is_text = call.arguments.first().is_some_and(|value| JsString::from_value(value.clone()).is_ok());
     let context = if is_text { call.text(0, "context")? } else { call.json(0, "context")? };
-    with(|environment| environment.set_context(&context))?;
+    call.ask(Ask::SetContext, &[Some(context.into())])?;
     call.nothing()
-}
-
-fn broken(error: guest::GuestError) -> Failure {
-    Failure::Contract(Error::Runtime(error.to_string()))
 }

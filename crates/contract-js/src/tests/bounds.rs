@@ -17,7 +17,7 @@ fn one_that_never_ends_runs_out_of_ticks() {
     ] {
         assert_eq!(runtime_error(body), ended, "{body}");
     }
-    let Err(error) = JsEngine::new().load("contract", b"for (;;) {}") else { panic!("loaded") };
+    let Err(error) = refusal("for (;;) {}") else { panic!("loaded") };
     assert!(error.to_string().contains(&ended));
 }
 
@@ -51,7 +51,7 @@ fn one_that_recurses_is_ended() {
     assert!(result("return JSON.parse('['.repeat(1e5))").is_err());
     assert!(result("new RegExp('('.repeat(1e5))").is_err());
     let deep = format!("function invoke() {{ return {}1{}; }}", "(".repeat(100_000), ")".repeat(100_000));
-    assert!(JsEngine::new().load("contract", deep.as_bytes()).is_err());
+    assert!(refusal(&deep).is_err());
 }
 
 /// Each level fills its stack before it invokes the next; the thread's own would not hold two of them.
@@ -72,7 +72,7 @@ fn contracts_that_invoke_each_other_have_stack_and_share_their_ticks() {
         "function invoke(ledger) { for (;;) { try { ledger.invoke('contract', ''); } catch (e) {} } }";
     let mut ledger = MemoryLedger::new();
     ledger.register("contract", contract(spins), None);
-    let (outcome, left) = fuel::lend(10 * TICKS_STORE, || ledger.execute("contract", ""));
+    let (outcome, left) = budget_of(10 * TICKS_STORE, || ledger.execute("contract", ""));
     assert!(matches!(outcome, Err(Error::Runtime(why)) if why.contains("ticks")));
     assert_eq!(left, 0);
 }
@@ -83,7 +83,7 @@ fn ticks_are_the_same_each_time() {
     let spent = || {
         let mut ledger = MemoryLedger::new();
         ledger.register("operations", Arc::clone(&operations), None);
-        fuel::lend(1_000_000, || ledger.execute("operations", "pa1ga0nb2sa0ra0ka0").map(drop))
+        budget_of(1_000_000, || ledger.execute("operations", "pa1ga0nb2sa0ra0ka0").map(drop))
     };
     let first = spent();
     assert_eq!(first.0, Ok(()));

@@ -103,8 +103,8 @@ fn an_execution_leaves_nothing_behind() {
 
 #[test]
 fn scripts_that_are_refused() {
-    let engine = JsEngine::new();
-    let refusal = |source: &str| engine.load("contract", source.as_bytes()).err().unwrap().to_string();
+    let engine = JsEngine::here();
+    let refusal = |source: &str| refusal(source).unwrap_err().to_string();
     assert!(refusal("function invok() {}").contains("defines no function invoke"));
     assert!(refusal("function invoke( {}").contains("SyntaxError"));
     assert!(refusal("\nnone.of = 1").contains("none is not defined"));

@@ -16,7 +16,7 @@ fn a_function_sees_its_call_and_changes_records() {
         database.delete(key);
         return [before, ...after, database.get(key), contractArgument, contractProperties, contractContext];
     }"#;
-    let function = JsEngine::new().load_function("function", source.as_bytes()).unwrap();
+    let function = JsEngine::here().load_function("function", source.as_bytes()).unwrap();
     let call = FunctionCall {
         function_argument: Some("{\"value\":2.5}"),
         contract_argument: "plain",
@@ -31,7 +31,7 @@ fn a_function_sees_its_call_and_changes_records() {
         ("database.put(undefined)", "the record must be something that JSON can say"),
     ] {
         let source = format!("function invoke(database) {{ {body}; }}");
-        let function = JsEngine::new().load_function("function", source.as_bytes()).unwrap();
+        let function = JsEngine::here().load_function("function", source.as_bytes()).unwrap();
         let Err(Error::Runtime(error)) = function.invoke(&mut MemoryDatabase::new(), call) else {
             panic!("{body}")
         };

@@ -1,9 +1,8 @@
 //! Assets, other contracts, and who executes.
 
-use trustkeep_contract::{Error, guest};
+use trustkeep_contract::{Error, budget, guest};
 
 use super::host::{Host, Outcome, optional_text, text};
-use crate::fuel;
 use crate::limits::FUEL_STORE;
 
 pub(super) fn get(
@@ -59,15 +58,13 @@ pub(super) fn invoke(
     argument_len: u32,
 ) -> Outcome<i32> {
     host.charge(u64::from(contract_id_len) + u64::from(argument_len), FUEL_STORE)?;
-    let left = host.fuel()?;
-    let (answer, left) = host.with(|memory, call| {
+    budget::set_work(host.fuel()?);
+    let answer = host.with(|memory, call| {
         let contract_id = text(memory, (contract_id, contract_id_len))?;
         let argument = text(memory, (argument, argument_len))?;
-        let environment = call.environment()?;
-        Ok(fuel::lend(left, || environment.invoke(contract_id, argument)))
+        call.environment()?.invoke(contract_id, argument)
     })?;
-    host.set_fuel(left)?;
-    let answer = host.with(|_, _| answer)?;
+    host.set_fuel(budget::work())?;
     host.answer(answer)
 }
 

@@ -56,10 +56,10 @@ fn contracts_that_invoke_each_other_share_their_fuel() {
     ledger.register("m", contract(r#"(module (memory (export "memory") 1) (func (export "invoke")))"#), None);
     let Err(Error::Runtime(why)) = ledger.execute("a", "") else { panic!("it ended") };
     assert!(why.contains("units of fuel"), "{why}");
-    let (outcome, left) = fuel::lend(1_000, || ledger.execute("m", ""));
+    let (outcome, left) = budget::with_work(1_000, || ledger.execute("m", ""));
     assert!(matches!(outcome, Err(Error::Runtime(_))), "a page of memory takes more");
     assert_eq!(left, 0);
-    let (outcome, left) = fuel::lend(3 * FUEL_STORE, || ledger.execute("k", ""));
+    let (outcome, left) = budget::with_work(3 * FUEL_STORE, || ledger.execute("k", ""));
     assert!(matches!(outcome, Err(Error::Runtime(_))));
     assert_eq!(left, 0);
 }

@@ -73,7 +73,7 @@ proptest! {
             *at.get_mut(&mut bytes) = value;
         }
         if let Ok(contract) = WasmEngine::new().load("contract", &bytes) {
-            let (_outcome, _left) = fuel::lend(2_000_000, || execute(contract, "pa1ga0sa0na2ra0ka0"));
+            let (_outcome, _left) = budget::with_work(2_000_000, || execute(contract, "pa1ga0sa0na2ra0ka0"));
         }
     }
 }
