@@ -1,6 +1,6 @@
 //! From what a script threw to how its execution ended.
 
-use rquickjs::{Ctx, Object, Value};
+use rquickjs::{Ctx, Object, Type, Value};
 use trustkeep_contract::Error;
 
 use crate::limits::{MEMORY_BYTES_MAX, STACK_BYTES_MAX};
@@ -18,7 +18,7 @@ pub(crate) fn explain<'js>(ctx: &Ctx<'js>, class: Option<&Object<'js>>, error: &
 }
 
 fn thrown<'js>(thrown: &Value<'js>, class: Option<&Object<'js>>) -> Error {
-    if thrown.is_null() {
+    if thrown.is_null() || thrown.type_of() == Type::Uninitialized {
         // With no memory left there is none for an exception either.
         return Error::Runtime(format!(
             "the contract threw null, or {}",

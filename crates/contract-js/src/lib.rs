@@ -8,10 +8,13 @@
 //!   interpreter counts branches and calls, not time.
 //! - Bounded: source, ticks, memory and stack have the constants of [`limits`]. What a contract does wrong is an
 //!   [`Error::Runtime`](trustkeep_contract::Error::Runtime), never a panic.
+//! - What ticks do not bound, because it is one huge operation, the processor's time does: a server's scripts run in
+//!   processes ([`JsEngine::apart`], [`worker`]), which are ended with an
+//!   [`Error::Unavailable`](trustkeep_contract::Error::Unavailable) that says nothing about the contract.
 //! - Each execution has an interpreter of its own, made for it and dropped after it: nothing is left behind.
 //!
-//! **What it is not**: a sandbox against the interpreter's own defects. QuickJS is C in the server's process; who
-//! lets strangers register contracts lets them register WebAssembly, which is interpreted in safe Rust.
+//! **What it is not**: a sandbox that withstands whoever takes over the interpreter. Its process has no file and no network, but
+//! it is of the server's user; WebAssembly is interpreted in safe Rust.
 
 mod apart;
 mod call;

@@ -42,7 +42,9 @@ impl Module {
                 bytes.len()
             )));
         }
-        let module = wasmi::Module::new(engine, bytes)
+        // First as a whole: translation goes along with its own check and trusts what it has not seen the end of.
+        let module = wasmi::Module::validate(engine, bytes)
+            .and_then(|()| wasmi::Module::new(engine, bytes))
             .map_err(|error| LoadError(format!("the WebAssembly module is refused: {error}")))?;
         let imports = module
             .imports()

@@ -62,6 +62,15 @@ fn bytes_that_are_no_module() {
     assert!(error.to_string().contains("more than the 2097152 that are allowed"));
 }
 
+/// It used to reach an assertion of the interpreter.
+#[test]
+fn a_call_after_the_end_of_a_function() {
+    let head = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0";
+    let code = b"\x0a\x06\x01\x04\0\x0b\x10\0";
+    let refused = WasmEngine::new().load("contract", &[&head[..], code].concat());
+    assert!(refused.err().unwrap().to_string().contains("is refused: operators remaining"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -2,6 +2,7 @@
 //! it is found, by the documented code, or mended; and who is honest gets on with what nobody touched.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bad_input;
 mod crashes;
 mod forks;
 mod functions;
