@@ -10,39 +10,16 @@ use trustkeep_scalar_rpc::StatusCode;
 
 use crate::world::{Pair, World, balance, deposit, refused};
 
-/// A module whose `invoke` puts a state of asset `m` and goes on with `$BODY`: imports `put`, a memory of a page with
-/// `m` and `{}` in it.
-fn module(body: &[u8]) -> Bytes {
-    let section = |id: u8, content: &[u8]| {
-        let mut bytes = vec![id];
-        leb(&mut bytes, content.len());
-        bytes.extend_from_slice(content);
-        bytes
-    };
-    let puts: Vec<u8> = [0, 0, 0, 1, 1, 2].iter().flat_map(|value| [0x41, *value]).chain([0x10, 0]).collect();
-    let code = [&[0][..], &puts, body, &[0x0b]].concat();
-    let mut function = vec![1];
-    leb(&mut function, code.len());
-    function.extend_from_slice(&code);
-    let parts = [
-        b"\0asm\x01\0\0\0".to_vec(),
-        section(1, b"\x02\x60\x06\x7f\x7f\x7f\x7f\x7f\x7f\0\x60\0\0"),
-        section(2, b"\x01\x09trustkeep\x03put\0\0"),
-        section(3, b"\x01\x01"),
-        section(5, b"\x01\0\x01"),
-        section(7, b"\x02\x06memory\x02\0\x06invoke\0\x01"),
-        section(10, &function),
-        section(11, b"\x01\0\x41\0\x0b\x03m{}"),
-    ];
-    parts.concat().into()
-}
-
-fn leb(bytes: &mut Vec<u8>, mut value: usize) {
-    while value > 0x7f {
-        bytes.push(0x80 | u8::try_from(value & 0x7f).unwrap());
-        value >>= 7;
-    }
-    bytes.push(u8::try_from(value).unwrap());
+/// A module that puts a state of asset `m` and goes on with this.
+fn module(body: &str) -> Bytes {
+    let wat = format!(
+        r#"(module (import "trustkeep" "put" (func $put (param i32 i32 i32 i32 i32 i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "m{{}}")
+        (func $invoke (export "invoke")
+            (call $put (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 2))
+            {body}))"#
+    );
+    wat::parse_str(wat).unwrap().into()
 }
 
 fn script(body: &str) -> Bytes {
@@ -52,10 +29,15 @@ fn script(body: &str) -> Bytes {
 /// Contracts that put a state of asset `m` and then do what they should not; the code, and what its text says.
 fn contracts() -> Vec<(&'static str, Bytes, &'static str, &'static str)> {
     vec![
-        ("wasm-loops", module(b"\x03\x40\x0c\0\x0b"), "502", "units of fuel"),
-        ("wasm-allocates", module(b"\x03\x40\x41\x01\x40\0\x1a\x0c\0\x0b"), "502", "more memory than its"),
-        ("wasm-traps", module(b"\0"), "502", "unreachable code"),
-        ("wasm-recurses", module(b"\x10\x01"), "502", "nested deeper"),
+        ("wasm-loops", module("(loop $l (br $l))"), "502", "units of fuel"),
+        (
+            "wasm-allocates",
+            module("(loop $l (drop (memory.grow (i32.const 1))) (br $l))"),
+            "502",
+            "more memory than its",
+        ),
+        ("wasm-traps", module("unreachable"), "502", "unreachable code"),
+        ("wasm-recurses", module("(call $invoke)"), "502", "nested deeper"),
         ("js-loops", script("for (;;) {}"), "502", "ticks"),
         ("js-allocates", script("const a = []; for (;;) a.push({ n: a.length })"), "502", "memory"),
         ("js-recurses", script("const f = () => f() + 1; f()"), "502", "nested too deeply"),
@@ -145,7 +127,7 @@ async fn fields_that_make_no_sense() {
     for (what, contract_id, argument, nonce, code) in [
         ("an id with a slash", "de/posit", "{}", None, "414"),
         ("an unknown id with an at", "de@posit", "{}", None, "404"),
-        ("no id", "", "{}", None, "414"),
+        ("no id", "", "{}", None, "502"),
         ("a long nonce", "deposit", "{}", Some(long.as_str()), "414"),
         ("a long argument", "deposit", long.as_str(), None, "414"),
         ("an argument that is no JSON", "deposit", "{\"id\":", None, "502"),
@@ -159,7 +141,7 @@ async fn fields_that_make_no_sense() {
         let client = Client::new(ClientConfig { ..config });
         if let Ok(client) = client {
             let error = client.register_certificate().await.unwrap_err();
-            assert!(matches!(error.code, StatusCode::InvalidRequest | StatusCode::RuntimeError), "{error}");
+            assert!(matches!(error.code, StatusCode::InvalidArgument | StatusCode::RuntimeError), "{error}");
         }
     }
     deposit(&client, "a", 3).await.unwrap();
