@@ -1,7 +1,7 @@
 //! Who trusts whom: keys and certificates that are not the right ones, contracts that one side replaced, and questions
 //! that only the Auditor may ask.
 
-use trustkeep_scalar_client::{Client, Identity};
+use trustkeep_scalar_client::Client;
 use trustkeep_scalar_rpc::Error;
 use trustkeep_scalar_rpc::messages::{
     AssetProofRetrievalRequest, ExecutionAbortRequest, ExecutionFinishRequest, TransactionState,
@@ -122,8 +122,10 @@ async fn foreign_questions(setting: Setting) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_that_one_side_replaced_is_refused_there() {
     let text = |text: &str| Some(Value::from(text));
-    for at_ledger in [true, false] {
-        let mut world = World::new().await;
+    for (setting, at_ledger) in
+        Setting::BOTH.into_iter().flat_map(|setting| [(setting, true), (setting, false)])
+    {
+        let mut world = World::of(setting, 0).await;
         let client = world.client();
         client.execute_contract("create", r#"{"id":"a"}"#).await.unwrap();
         deposit(&client, "a", 5).await.unwrap();
@@ -150,9 +152,7 @@ async fn a_contract_that_one_side_replaced_is_refused_there() {
         }
         // The others are as they were.
         assert_eq!(balance(&client, "a").await.unwrap(), 5);
-        let bob = Pair::new("bob");
-        let bob = world.client_of("bob", &bob);
-        assert!(matches!(bob.config().identity, Identity::DigitalSignature { .. }));
+        let bob = world.client_of("bob", &setting.pair("bob"));
         world.admit(&bob).await;
         bob.execute_contract("create", r#"{"id":"bobs"}"#).await.unwrap();
         deposit(&bob, "bobs", 1).await.unwrap();
