@@ -18,12 +18,14 @@ pub use problem::{Description, ProblemReport};
 
 use crate::encoding::{Object, object, typed};
 use crate::envelope::ENVELOPE_BYTES_MAX;
-use crate::{Error, Result};
+use crate::{Attachment, Error, Result, SignatureDecorator, Signed};
 
 /// Bytes of a message that is read.
 pub const MESSAGE_BYTES_MAX: usize = ENVELOPE_BYTES_MAX;
 /// Characters of `@id`, `thid` and `pthid`; RFC 0008 recommends at most 64.
 pub const ID_CHARS_MAX: usize = 256;
+/// Attachments of one member.
+pub const ATTACHMENTS_MAX: usize = 128;
 
 /// A message (RFC 0003, 0008, 0011). What is not known here stays in `body`, in its order.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +146,31 @@ impl Message {
     /// # Errors
     /// [`Error::Invalid`] with the field `body`; the reason names the member.
     pub fn body_as<T: DeserializeOwned>(&self) -> Result<T> {
-        typed("body", Value::Object(self.body.clone()))
+        T::deserialize(&self.body).map_err(|error| Error::invalid("body", error.to_string()))
+    }
+
+    /// The attachments of a member such as `requests~attach`: a list, or one alone as in `did_doc~attach`.
+    ///
+    /// # Errors
+    /// As [`Attachment::from_value`]; [`Error::TooLarge`] with the member's name.
+    pub fn attachments(&self, member: &'static str) -> Result<Vec<Attachment>> {
+        match self.body.get(member) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(list)) if list.len() > ATTACHMENTS_MAX => {
+                Err(Error::too_large(member, ATTACHMENTS_MAX))
+            }
+            Some(Value::Array(list)) => list.iter().cloned().map(Attachment::from_value).collect(),
+            Some(one) => Attachment::from_value(one.clone()).map(|one| vec![one]),
+        }
+    }
+
+    /// The member that `decorated`, such as `connection~sig`, stands for, if its signature holds.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] or [`Error::Invalid`] with the member's name, otherwise as [`SignatureDecorator::verify`].
+    pub fn signed_member(&self, decorated: &'static str) -> Result<Signed> {
+        let value = self.body.get(decorated).ok_or_else(|| Error::missing(decorated))?;
+        typed::<SignatureDecorator>(decorated, value.clone())?.verify()
     }
 
     /// The thread that it belongs to: `thid`, or its own id where it begins one.

@@ -80,6 +80,31 @@ fn what_is_malformed_is_named() {
 }
 
 #[test]
+fn attachments_and_signed_members_are_found() {
+    let kind = "https://didcomm.org/connections/1.0/response";
+    let pair = crate::Keypair::generate(&Seeded::new(2)).unwrap();
+    let decorator = SignatureDecorator::sign(&json!({"DID": "x"}), &pair, 7, Prefix::DidComm);
+    let attachment = json!({"data": {"json": {}}});
+    let message = parsed(json!({
+        "@type": kind, "@id": "1", "connection~sig": decorator, "one~attach": attachment, "two~attach": [attachment, attachment],
+        "many~attach": vec![attachment; 129], "bad~attach": [1], "bad~sig": {},
+    }))
+    .unwrap();
+    let signed = message.signed_member("connection~sig").unwrap();
+    assert_eq!((signed.value, signed.signed_at, signed.signer), (json!({"DID": "x"}), 7, pair.verkey()));
+    assert_eq!(message.signed_member("x~sig").unwrap_err(), Error::missing("x~sig"));
+    assert_eq!(message.signed_member("bad~sig").unwrap_err().to_string(), "bad~sig: missing field `@type`");
+    for (member, count) in [("none~attach", 0), ("one~attach", 1), ("two~attach", 2)] {
+        assert_eq!(message.attachments(member).unwrap().len(), count);
+    }
+    assert_eq!(
+        message.attachments("many~attach").unwrap_err(),
+        Error::too_large("many~attach", ATTACHMENTS_MAX)
+    );
+    assert_eq!(message.attachments("bad~attach").unwrap_err().to_string(), "attachment: not a JSON object");
+}
+
+#[test]
 fn problem_reports_are_read_in_every_form() {
     let read = |value: Value| serde_json::from_value::<ProblemReport>(value).unwrap();
     let report = ProblemReport::new("message-parse-failure", "Unrecognized message type");
