@@ -1,4 +1,4 @@
-//! base64 in every form that is met, base58, and JSON with named fields.
+//! base64 in every form that is met, base58, and JSON, with named fields.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Result, base58};
 
 /// A JSON object with its members in the order in which they came.
 pub type Object = Map<String, Value>;
@@ -36,15 +36,15 @@ pub(crate) fn push_base64url(bytes: &[u8], text: &mut String) {
 }
 
 pub(crate) fn to_base58(bytes: &[u8]) -> String {
-    bs58::encode(bytes).into_string()
+    base58::encode(bytes)
 }
 
-/// Decodes base58btc of at most `chars` characters; the decoder takes quadratic time.
+/// Decodes base58btc of at most `chars` characters; decoding takes quadratic time.
 pub(crate) fn from_base58(field: impl Into<Cow<'static, str>>, text: &str, chars: usize) -> Result<Vec<u8>> {
     if text.len() > chars {
         return Err(Error::too_large(field, chars));
     }
-    bs58::decode(text).into_vec().map_err(|_| Error::invalid(field, "not base58"))
+    base58::decode(text).ok_or_else(|| Error::invalid(field, "not base58"))
 }
 
 /// Reads a JSON object of at most `limit` bytes; serde_json bounds the depth at 128.

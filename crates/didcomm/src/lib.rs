@@ -15,6 +15,7 @@
 //!   the oldest agent in use reads.
 
 pub mod attachment;
+mod base58;
 pub mod did;
 pub mod document;
 mod encoding;

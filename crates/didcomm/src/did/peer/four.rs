@@ -102,6 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_of_the_specification_goes_both_ways() {
+        let example: Value =
+            serde_json::from_str(include_str!("../../../tests/vectors/did-peer-4.json")).unwrap();
+        let did = PeerFour::parse(example["did"].as_str().unwrap()).unwrap();
+        assert_eq!(did.short(), "did:peer:4zQmd8CpeFPci817KDsbSAKWcXAE2mjvCQSasRewvbSF54Bd");
+        assert_eq!(Value::Object(did.input.clone()), example["input"]);
+        assert_eq!(PeerFour::generate(did.input.clone()).unwrap(), did);
+        assert_eq!(did.document().unwrap(), example["long document"]);
+        assert_eq!(did.document_of_short().unwrap(), example["short document"]);
+    }
+
+    #[test]
     fn long_and_short_name_one_document() {
         let input = json!({
             "verificationMethod": [{"id": "#key-0", "type": "Multikey", "publicKeyMultibase": "z6Mk"}],
