@@ -79,13 +79,15 @@ impl Document {
         found
     }
 
-    /// The verkeys under which its subject may send: those of its DIDComm services' recipients, then every other
-    /// Ed25519 key in it, each once.
+    /// The verkeys under which its subject sends, each once: those of its DIDComm services' recipients or, if it has
+    /// no such service, those that it authenticates with. Old documents list the keys of mediators beside their own.
     pub fn verkeys(&self) -> Vec<Verkey> {
-        let recipients = self.didcomm_services().into_iter().flat_map(|service| &service.recipient_keys);
-        let own = self.methods.iter().filter_map(Method::verkey);
+        let services = self.didcomm_services();
+        let recipients =
+            services.iter().flat_map(|service| &service.recipient_keys).filter_map(ServiceKey::verkey);
+        let own = self.methods.iter().filter(|method| services.is_empty() && method.authentication);
         let mut found = Vec::new();
-        for verkey in recipients.filter_map(ServiceKey::verkey).chain(own) {
+        for verkey in recipients.chain(own.filter_map(Method::verkey)) {
             if !found.contains(&verkey) {
                 found.push(verkey);
             }

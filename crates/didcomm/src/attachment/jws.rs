@@ -140,10 +140,10 @@ impl JwsSignature {
         let mut named: Vec<Verkey> = jwk.map(key_of).transpose()?.into_iter().collect();
         let mut reference = None;
         for kid in kids.into_iter().flatten() {
-            if kid.starts_with(DidKey::PREFIX) || !kid.contains(':') {
-                named.push(Verkey::from_any_form(kid)?);
-            } else {
-                reference = Some(kid);
+            match Verkey::from_any_form(kid) {
+                Ok(key) => named.push(key),
+                Err(refused) if kid.starts_with(DidKey::PREFIX) => return Err(refused),
+                Err(_) => reference = Some(kid),
             }
         }
         let signer = match (named.first(), reference, expected) {

@@ -116,6 +116,8 @@ fn signers_are_found_wherever_agents_name_them() {
         (json!({}), json!({"alg": "EdDSA", "jwk": jwk_with(&kid)})),
         (json!({"kid": kid}), json!({"alg": "EdDSA", "kid": kid, "jwk": jwk_with(&kid)})),
         (json!({"kid": "did:peer:4zQm#key-0"}), json!({"alg": "EdDSA", "jwk": jwk})),
+        (json!({"kid": "#key-0"}), json!({"alg": "EdDSA", "jwk": jwk})),
+        (json!({"kid": pair.verkey()}), json!({"alg": "EdDSA"})),
     ] {
         let attachment = signed_with(pair, &header, &protected);
         assert_eq!(attachment.signers().unwrap(), [pair.verkey()], "{header} {protected}");

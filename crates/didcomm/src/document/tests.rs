@@ -146,6 +146,21 @@ fn the_service_of_the_second_version_is_told_apart() {
 }
 
 #[test]
+fn a_mediator_does_not_send_in_the_name_of_its_client() {
+    let (own, mediator, other) = (verkey(7), verkey(8), verkey(9));
+    let key = |id: &str, key: Verkey| json!({"id": id, "type": "Ed25519VerificationKey2018", "publicKeyBase58": key});
+    let mut document = json!({
+        "id": "LjgpST2rjsoxYegQDRm7EL",
+        "publicKey": [key("1", own), key("routing", mediator), key("2", other)],
+        "authentication": [{"publicKey": "1"}, {"publicKey": "2"}],
+        "service": [{"type": "IndyAgent", "recipientKeys": [own], "routingKeys": [mediator]}],
+    });
+    assert_eq!(Document::from_value(&document).unwrap().verkeys(), [own]);
+    document["service"] = json!([]);
+    assert_eq!(Document::from_value(&document).unwrap().verkeys(), [own, other]);
+}
+
+#[test]
 fn a_document_without_a_name_is_that_of_its_first_key() {
     let key = json!({"id": "LjgpST2rjsoxYegQDRm7EL#1", "type": "Ed25519VerificationKey2018", "publicKeyBase58": verkey(6)});
     let document = Document::from_value(&json!({"publicKey": [key]})).unwrap();
