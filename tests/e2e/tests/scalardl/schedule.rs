@@ -30,14 +30,14 @@ use crate::liar::Honest;
 use crate::world::{Setting, World, balance, deposit};
 
 /// How many executions are sent to the Ledger in each setting; `TRUSTKEEP_EXECUTIONS` says otherwise.
-const EXECUTIONS: u32 = 1_000;
+const EXECUTIONS: u32 = 800;
 /// The namespaces of accounts; the ids are the same in both.
 const NAMESPACES: [&str; 2] = ["default", "second"];
 /// In each of them.
 const ACCOUNTS: usize = 8;
 const CUSTOMERS: u64 = 6;
 /// After how many executions one of the servers is killed, or both.
-const KILLED_EVERY: u32 = 200;
+const KILLED_EVERY: u32 = 160;
 /// How long an order is waited for: several times as long as three steps take when all is well.
 const GRACE_MILLIS: u64 = 100;
 /// What is on each account at first.
