@@ -1,12 +1,10 @@
 //! What a contract sees: our own rows, at the ages that the locks say.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 
-use futures::FutureExt as _;
-use tokio::runtime::Handle;
 use trustkeep_contract::{AssetFilter, AssetOrder};
 use trustkeep_scalar_domain::asset::{AssetKey, AssetRow};
+use trustkeep_scalar_domain::brief::Way;
 use trustkeep_scalar_domain::execution::AssetReader;
 use trustkeep_scalar_rpc::Result;
 use trustkeep_store::Order;
@@ -16,10 +14,10 @@ use crate::claims::Claims;
 use crate::failure;
 use crate::locks::{Holders, SeenLock};
 
-/// Reads for one execution on a thread that may block.
+/// Reads for one execution.
 pub(crate) struct Reader<'a> {
     books: &'a Books,
-    runtime: Handle,
+    way: Way<'a>,
     ages: Ages<'a>,
 }
 
@@ -37,13 +35,13 @@ enum Ages<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader at the ages of the locks as they stand.
-    pub(crate) fn standing(books: &'a Books, runtime: Handle) -> Self {
-        Self { books, runtime, ages: Ages::Standing { seen: BTreeMap::new(), writer: None } }
+    pub(crate) fn standing(books: &'a Books, way: Way<'a>) -> Self {
+        Self { books, way, ages: Ages::Standing { seen: BTreeMap::new(), writer: None } }
     }
 
     /// A reader at the ages that a request claimed.
-    pub(crate) fn claimed(books: &'a Books, runtime: Handle, claims: &'a Claims) -> Self {
-        Self { books, runtime, ages: Ages::Claimed(claims) }
+    pub(crate) fn claimed(books: &'a Books, way: Way<'a>, claims: &'a Claims) -> Self {
+        Self { books, way, ages: Ages::Claimed(claims) }
     }
 
     /// The locks that were seen, and the nonce of the writer that stopped the execution.
@@ -54,13 +52,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What `work` gives: at once if the store has it in memory, as the embedded one mostly does.
-    fn wait<T>(runtime: &Handle, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        match work.as_mut().now_or_never() {
-            Some(done) => done,
-            None => runtime.block_on(work),
-        }
+    fn note(&self, row: &AssetRow) -> Result<()> {
+        self.way.note(row.output.len() + row.argument.len() + row.input.len())
     }
 
     fn age(&mut self, key: &AssetKey) -> Result<Option<u32>> {
@@ -73,7 +66,7 @@ impl<'a> Reader<'a> {
                 if let Some(lock) = seen.get(key) {
                     return Ok(lock.lock.age);
                 }
-                let lock = Self::wait(&self.runtime, self.books.lock(key))?;
+                let lock = self.way.on(self.books.lock(key))?;
                 if let Holders::Writer { nonce, .. } = &lock.lock.holders {
                     *writer = Some(nonce.clone());
                     return Err(failure::held_by_writer());
@@ -81,7 +74,7 @@ impl<'a> Reader<'a> {
                 let (age, known) = (lock.lock.age, lock.version.is_some());
                 seen.insert(key.clone(), lock);
                 // A lock whose row was removed, or whose age was, would make an asset look new.
-                if age.is_none() && Self::wait(&self.runtime, self.books.row(key, 0))?.is_some() {
+                if age.is_none() && self.way.on(self.books.row(key, 0))?.is_some() {
                     let absent = if known { failure::lock_inconsistent } else { failure::lock_absent };
                     return Err(absent(key));
                 }
@@ -94,7 +87,8 @@ impl<'a> Reader<'a> {
 impl AssetReader for Reader<'_> {
     fn latest(&mut self, key: &AssetKey) -> Result<Option<AssetRow>> {
         let Some(age) = self.age(key)? else { return Ok(None) };
-        let row = Self::wait(&self.runtime, self.books.row(key, age))?;
+        let row = self.way.on(self.books.row(key, age))?;
+        row.iter().try_for_each(|row| self.note(row))?;
         row.map(Some).ok_or_else(|| failure::asset_absent(key))
     }
 
@@ -106,6 +100,8 @@ impl AssetReader for Reader<'_> {
             AssetOrder::Descending => Order::Descending,
         };
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        Self::wait(&self.runtime, self.books.rows(key, ages, order, limit))
+        let rows = self.way.on(self.books.rows(key, ages, order, limit))?;
+        rows.iter().try_for_each(|row| self.note(row))?;
+        Ok(rows)
     }
 }

@@ -13,6 +13,12 @@ pub trait Contract: Send + Sync {
         argument: &str,
         properties: Option<&str>,
     ) -> Result<Option<String>>;
+
+    /// Whether it computes no more than its argument and what it reads make it: such a contract is run where it is asked
+    /// for, without a thread of its own, as long as it reads little.
+    fn is_brief(&self) -> bool {
+        false
+    }
 }
 
 /// What a contract may do. Everything it learns and changes goes through here.

@@ -1,4 +1,5 @@
-//! Executing a contract as one transaction: reads and functions on a thread that may block, then one commit.
+//! Executing a contract as one transaction: reads and functions, on a thread that may block unless it is brief, then one
+//! commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use trustkeep_contract::{ClientIdentityKey, Error as ContractError, Function, FunctionCall, budget};
 use trustkeep_scalar_domain::asset::{AssetKey, AssetRow, Origin, contract_reference};
 use trustkeep_scalar_domain::blocking::Blocking;
+use trustkeep_scalar_domain::brief::{self, BriefContracts, Wait, Way};
 use trustkeep_scalar_domain::execution::{self, Call, ContractSource, Outcome};
 use trustkeep_scalar_domain::namespaces::Namespaces;
 use trustkeep_scalar_rpc::messages::{AssetProof, ContractExecutionRequest};
@@ -17,7 +19,7 @@ use crate::assets::{Assets, Seen};
 use crate::failure::{COMMIT, GET_ASSET, MUTABLE};
 use crate::mutable::{Changes, MutableRecords, Schemas};
 use crate::proofs::Prover;
-use crate::reader::{StoreReader, Wait};
+use crate::reader::StoreReader;
 use crate::states::States;
 
 /// Executes what was verified.
@@ -80,11 +82,16 @@ impl Executor {
     /// before; 501 if the store does not know whether it committed; 305, 417, 500. Except for 501 nothing was written.
     pub(crate) async fn execute(self: &Arc<Self>, job: Job) -> Result<Executed> {
         let job = Arc::new(job);
-        let run = {
-            let (executor, job, wait) = (self.clone(), job.clone(), Wait::here());
-            let run =
-                move || Ok(budget::transaction(&job.request.entity_id, false, || executor.run(&job, &wait)));
-            self.blocking.run(run).await?
+        let run = match self.run_briefly(&job) {
+            Some(run) => run,
+            None => {
+                let (executor, job, wait) = (self.clone(), job.clone(), Wait::here());
+                let run = move || {
+                    let payer = &job.request.entity_id;
+                    Ok(budget::transaction(payer, false, || executor.run(&job, Way::Waiting(&wait))))
+                };
+                self.blocking.run(run).await?
+            }
         };
         let transaction = match run {
             Ok(transaction) => transaction,
@@ -105,8 +112,17 @@ impl Executor {
         Ok(Executed { result, function_result, proofs })
     }
 
+    /// Runs a contract that is over sooner than a thread is found for it.
+    fn run_briefly(&self, job: &Job) -> Option<std::result::Result<Transaction, Box<Failed>>> {
+        if !job.functions.is_empty() {
+            return None;
+        }
+        let argument = &job.request.contract_argument;
+        brief::attempt(&*self.store, argument, |brief| self.run(job, Way::Brief(brief)))
+    }
+
     /// Runs the contract and the functions.
-    fn run(&self, job: &Job, wait: &Wait) -> std::result::Result<Transaction, Box<Failed>> {
+    fn run(&self, job: &Job, way: Way<'_>) -> std::result::Result<Transaction, Box<Failed>> {
         let request = &job.request;
         let client =
             ClientIdentityKey { entity_id: request.entity_id.clone(), key_version: request.key_version };
@@ -122,15 +138,21 @@ impl Executor {
             contract_id: &request.contract_id,
             argument,
         };
-        let mut reader = StoreReader::new(&self.assets, wait);
-        let outcome = execution::execute(&call, &*self.contracts, &mut reader);
+        let mut reader = StoreReader::new(&self.assets, way);
+        let contracts = &*self.contracts;
+        let outcome = match way {
+            Way::Waiting(_) => execution::execute(&call, contracts, &mut reader),
+            Way::Brief(execution) => {
+                execution::execute(&call, &BriefContracts { contracts, execution }, &mut reader)
+            }
+        };
         let seen = reader.into_seen();
         let rows = outcome.and_then(|outcome| Ok((outcome.rows(&origin)?, outcome)));
         let (rows, outcome) = match rows {
             Ok(done) => done,
             Err(error) => return Err(Box::new(Failed { error, seen })),
         };
-        match self.run_functions(job, &call, &outcome, wait) {
+        match self.run_functions(job, &call, &outcome, way) {
             Ok((function_result, changes)) => {
                 Ok(Transaction { outcome, function_result, seen, rows, changes })
             }
@@ -143,11 +165,15 @@ impl Executor {
         job: &Job,
         call: &Call<'_>,
         outcome: &Outcome,
-        wait: &Wait,
+        way: Way<'_>,
     ) -> Result<(Option<String>, Changes)> {
         if job.functions.is_empty() {
             return Ok((None, Changes::default()));
         }
+        let wait = match way {
+            Way::Waiting(wait) => wait,
+            Way::Brief(execution) => return Err(execution.give_up()),
+        };
         let loaded = self.contracts.load(call.context_namespace, &call.client, call.contract_id)?;
         let given = FunctionCall {
             function_argument: Some(job.request.function_argument.as_str()).filter(|text| !text.is_empty()),

@@ -17,6 +17,7 @@ use trustkeep_contract::{
     Column, Database, DatabaseScan, Error as ContractError, Ordering, Result as ContractResult, Selection,
 };
 use trustkeep_crypto::hash::sha256;
+use trustkeep_scalar_domain::brief::Wait;
 use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 use trustkeep_store::{
     Commit, Expect, Key, Order, Range, Record, Row, Scan, SharedStore, Table, Value, Version, Write,
@@ -26,7 +27,7 @@ pub use registry::define_tables;
 pub(crate) use registry::{Schemas, check_namespace};
 
 use crate::failure::{MUTABLE, ledger};
-use crate::reader::{Room, Wait};
+use crate::reader::Room;
 use schema::{KeyColumn, Schema, is_native};
 use values::{add_to_key, take_from_key, to_store};
 

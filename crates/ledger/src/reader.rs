@@ -1,12 +1,10 @@
-//! What a contract reads while it executes on a thread that may block.
+//! What a contract reads while it executes.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 
-use futures::FutureExt as _;
-use tokio::runtime::Handle;
 use trustkeep_contract::{AssetFilter, AssetOrder};
 use trustkeep_scalar_domain::asset::{AGE_MAX, AssetKey, AssetRow};
+use trustkeep_scalar_domain::brief::Way;
 use trustkeep_scalar_domain::errors::unexpected_record;
 use trustkeep_scalar_domain::execution::{AssetReader, READS_MAX};
 use trustkeep_scalar_rpc::{Error, Result};
@@ -20,7 +18,7 @@ pub(crate) const READ_BYTES_MAX: usize = 64 << 20;
 /// Reads committed states and remembers what it saw of each asset.
 pub(crate) struct StoreReader<'a> {
     assets: &'a Assets,
-    wait: &'a Wait,
+    way: Way<'a>,
     seen: BTreeMap<AssetKey, Seen>,
     room: Room,
 }
@@ -40,8 +38,7 @@ impl Room {
     /// # Errors
     /// 502 if there is none left.
     pub(crate) fn take(&mut self, row: &AssetRow) -> Result<()> {
-        let bytes = row.output.len() + row.argument.len() + row.input.len();
-        self.take_bytes(bytes)
+        self.take_bytes(bytes_of(row))
     }
 
     /// Takes so many bytes.
@@ -57,41 +54,30 @@ impl Room {
     }
 }
 
-/// Waits for the store on a thread that may block.
-#[derive(Clone, Debug)]
-pub(crate) struct Wait(Handle);
-
-impl Wait {
-    /// Waits on the runtime that runs the caller.
-    pub(crate) fn here() -> Self {
-        Self(Handle::current())
-    }
-
-    /// What `work` gives: at once if the store has it in memory, as the embedded one mostly does.
-    pub(crate) fn on<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        match work.as_mut().now_or_never() {
-            Some(done) => done,
-            None => self.0.block_on(work),
-        }
-    }
-}
-
 impl<'a> StoreReader<'a> {
-    pub(crate) fn new(assets: &'a Assets, wait: &'a Wait) -> Self {
-        Self { assets, wait, seen: BTreeMap::new(), room: Room::new() }
+    pub(crate) fn new(assets: &'a Assets, way: Way<'a>) -> Self {
+        Self { assets, way, seen: BTreeMap::new(), room: Room::new() }
     }
 
     /// What it saw of each asset.
     pub(crate) fn into_seen(self) -> BTreeMap<AssetKey, Seen> {
         self.seen
     }
+
+    fn took(&mut self, row: &AssetRow) -> Result<()> {
+        self.way.note(bytes_of(row))?;
+        self.room.take(row)
+    }
+}
+
+fn bytes_of(row: &AssetRow) -> usize {
+    row.output.len() + row.argument.len() + row.input.len()
 }
 
 impl AssetReader for StoreReader<'_> {
     fn latest(&mut self, key: &AssetKey) -> Result<Option<AssetRow>> {
-        let (row, seen) = self.wait.on(self.assets.latest(key))?;
-        row.iter().try_for_each(|row| self.room.take(row))?;
+        let (row, seen) = self.way.on(self.assets.latest(key))?;
+        row.iter().try_for_each(|row| self.took(row))?;
         self.seen.insert(key.clone(), seen);
         check(key, row.as_slice())?;
         Ok(row)
@@ -99,7 +85,8 @@ impl AssetReader for StoreReader<'_> {
 
     fn scan(&mut self, key: &AssetKey, filter: &AssetFilter) -> Result<Vec<AssetRow>> {
         let ages = (filter.start_age.unwrap_or(0), filter.end_age.unwrap_or(AGE_MAX));
-        let rows = self.wait.on(scan(self.assets, key, ages, filter, &mut self.room))?;
+        let rows = self.way.on(scan(self.assets, key, ages, filter, &mut self.room))?;
+        rows.iter().try_for_each(|row| self.way.note(bytes_of(row)))?;
         check(key, &rows)?;
         let latest = self.seen.get(key).and_then(|seen| seen.age());
         if latest.is_none_or(|latest| reaches(&rows, ages, latest, filter)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trustkeep_contract::{AssetFilter, budget};
 use trustkeep_crypto::hash::sha256;
 use trustkeep_scalar_domain::asset::{self, AssetKey, AssetRow};
+use trustkeep_scalar_domain::brief::Wait;
 use trustkeep_scalar_domain::execution::{self, AssetReader, Call, ContractSource};
 use trustkeep_scalar_domain::identities::Identities;
 use trustkeep_scalar_rpc::argument::Argument;
@@ -15,7 +16,7 @@ use trustkeep_store::Order;
 
 use crate::assets::{Assets, PAGE};
 use crate::failure::{inconsistent, ledger};
-use crate::reader::{Room, Wait, scan};
+use crate::reader::{Room, scan};
 
 /// How many states one validation looks at: more are to be validated by ranges of ages.
 pub(crate) const STATES_MAX: usize = 1 << 20;

@@ -303,6 +303,15 @@ impl ContractSource for Contracts {
             .map_err(|_| Error::runtime("a contract is executed outside the server's runtime"))?;
         runtime.block_on(self.prepare(context_namespace, owner, contract_id))
     }
+
+    fn at_hand(
+        &self,
+        context_namespace: &str,
+        owner: &ClientIdentityKey,
+        contract_id: &str,
+    ) -> Option<Arc<LoadedContract>> {
+        self.known(context_namespace, owner, contract_id)
+    }
 }
 
 /// A row of the table `contract`.

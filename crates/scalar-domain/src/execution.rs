@@ -72,6 +72,16 @@ pub trait ContractSource {
         owner: &ClientIdentityKey,
         contract_id: &str,
     ) -> Result<Arc<LoadedContract>>;
+
+    /// The same contract if it is at hand; `None` says nothing about whether there is one.
+    fn at_hand(
+        &self,
+        _context_namespace: &str,
+        _owner: &ClientIdentityKey,
+        _contract_id: &str,
+    ) -> Option<Arc<LoadedContract>> {
+        None
+    }
 }
 
 /// What is executed.

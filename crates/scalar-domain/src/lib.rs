@@ -11,6 +11,7 @@
 
 pub mod asset;
 pub mod blocking;
+pub mod brief;
 pub mod contracts;
 pub mod edge;
 pub mod errors;

@@ -156,6 +156,10 @@ impl Store for EmbeddedStore {
         Limits::WIDE
     }
 
+    fn reads_at_once(&self) -> bool {
+        true
+    }
+
     async fn create_tables(&self, tables: &[Table]) -> Result<()> {
         // A service asks at every start: with all tables there, that must do on a full disk too.
         let standing = |table| self.core.catalogue.read().id(table).is_ok();

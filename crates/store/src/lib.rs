@@ -76,6 +76,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// What this backend accepts at most; checked before anything is written.
     fn limits(&self) -> Limits;
 
+    /// Whether [`Store::get`] and a short [`Store::scan`] answer when they are first polled: what they read is in this
+    /// process, or in one or two blocks of its disk.
+    fn reads_at_once(&self) -> bool {
+        false
+    }
+
     /// Makes the tables that are missing and leaves the others as they are. Idempotent.
     /// A table that stands in another shape gives [`Error::Schema`].
     async fn create_tables(&self, tables: &[Table]) -> Result<()>;

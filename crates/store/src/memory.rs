@@ -39,6 +39,10 @@ impl Store for MemoryStore {
         Limits::WIDE
     }
 
+    fn reads_at_once(&self) -> bool {
+        true
+    }
+
     async fn create_tables(&self, tables: &[Table]) -> Result<()> {
         let mut state = self.state.write();
         for table in tables {

@@ -35,6 +35,10 @@ impl Contract for BuiltIn {
         let argument = Argument(parse(argument)?);
         (self.run)(Call { ledger, argument, properties, nested: self.nested })
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl std::ops::Deref for Argument {

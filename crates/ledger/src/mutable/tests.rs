@@ -8,7 +8,7 @@ use trustkeep_contract::{
 use trustkeep_store::{Commit, Error as StoreError, MemoryStore, SharedStore};
 
 use super::{MutableRecords, Schemas, define_tables};
-use crate::reader::Wait;
+use trustkeep_scalar_domain::brief::Wait;
 
 const TABLES: &str = r#"{
     "shop.single": {"partition-key": ["p"], "columns": {"p": "INT", "v": "DOUBLE"}},

@@ -1,6 +1,7 @@
 //! Validating assets by the Ledger alone.
 
 use trustkeep_scalar_domain::asset::{AGE_MAX, AssetKey};
+use trustkeep_scalar_domain::brief::Wait;
 use trustkeep_scalar_domain::errors::namespace_not_allowed;
 use trustkeep_scalar_domain::requests;
 use trustkeep_scalar_rpc::messages::{LedgerValidationRequest, LedgerValidationResponse};
@@ -9,7 +10,6 @@ use trustkeep_scalar_rpc::{Error, Result, StatusCode};
 
 use super::Ledger;
 use crate::failure::ledger;
-use crate::reader::Wait;
 use crate::validation::Span;
 
 impl Ledger {
