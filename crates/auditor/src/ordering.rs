@@ -72,6 +72,8 @@ impl Auditor {
                     }
                 };
                 let commit = self.binding(&case, &seen, &locks).await?;
+                // As the Ledger does: many commits that leave together share a disk write.
+                tokio::task::yield_now().await;
                 match self.books.store.commit(commit).await {
                     Ok(version) => return self.sign(case, locks, version),
                     Err(StoreError::OutcomeUnknown(why)) => {

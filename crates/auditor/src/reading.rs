@@ -100,6 +100,7 @@ impl AssetReader for Reader<'_> {
             AssetOrder::Descending => Order::Descending,
         };
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        self.way.scans(filter.limit)?;
         let rows = self.way.on(self.books.rows(key, ages, order, limit))?;
         rows.iter().try_for_each(|row| self.note(row))?;
         Ok(rows)

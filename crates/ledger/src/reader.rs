@@ -85,6 +85,7 @@ impl AssetReader for StoreReader<'_> {
 
     fn scan(&mut self, key: &AssetKey, filter: &AssetFilter) -> Result<Vec<AssetRow>> {
         let ages = (filter.start_age.unwrap_or(0), filter.end_age.unwrap_or(AGE_MAX));
+        self.way.scans(filter.limit)?;
         let rows = self.way.on(scan(self.assets, key, ages, filter, &mut self.room))?;
         rows.iter().try_for_each(|row| self.way.note(bytes_of(row)))?;
         check(key, &rows)?;

@@ -20,6 +20,8 @@ use crate::execution::{ContractSource, LoadedContract};
 const ARGUMENT_BYTES_MAX: usize = 32 << 10;
 /// How often a brief execution may read.
 const READS_MAX: u32 = 16;
+/// How many states one of its scans may ask for.
+const SCAN_ROWS_MAX: u32 = 16;
 /// How much it may read, bytes.
 const READ_BYTES_MAX: usize = 64 << 10;
 
@@ -90,6 +92,17 @@ impl Way<'_> {
         work.now_or_never().unwrap_or_else(|| Err(brief.give_up()))
     }
 
+    /// Notes a scan that gives so many states at most, 0 for any number.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn scans(self, rows_max: u32) -> Result<()> {
+        match self {
+            Self::Brief(brief) if rows_max == 0 || rows_max > SCAN_ROWS_MAX => Err(brief.give_up()),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes so many bytes that were read.
     ///
     /// # Errors
@@ -143,5 +156,106 @@ impl ContractSource for BriefContracts<'_> {
 impl std::fmt::Debug for BriefContracts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BriefContracts").field("execution", &self.execution).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustkeep_contract::{Contract, Environment};
+    use trustkeep_store::{CachedStore, MemoryStore};
+
+    struct Idle {
+        is_brief: bool,
+    }
+
+    impl Contract for Idle {
+        fn invoke(
+            &self,
+            _: &mut dyn Environment,
+            _: &str,
+            _: Option<&str>,
+        ) -> trustkeep_contract::Result<Option<String>> {
+            Ok(None)
+        }
+
+        fn is_brief(&self) -> bool {
+            self.is_brief
+        }
+    }
+
+    struct Shelf;
+
+    impl ContractSource for Shelf {
+        fn load(&self, _: &str, _: &ClientIdentityKey, _: &str) -> Result<Arc<LoadedContract>> {
+            Err(Error::runtime("a brief execution loads nothing"))
+        }
+
+        fn at_hand(&self, _: &str, _: &ClientIdentityKey, id: &str) -> Option<Arc<LoadedContract>> {
+            let contract = match id {
+                "brief" => Idle { is_brief: true },
+                "long" => Idle { is_brief: false },
+                _ => return None,
+            };
+            Some(Arc::new(LoadedContract { contract: Arc::new(contract), properties: None }))
+        }
+    }
+
+    fn attempted<T>(work: impl FnOnce(&Brief) -> T) -> Option<T> {
+        attempt(&MemoryStore::new(), "{}", work)
+    }
+
+    async fn read() -> Result<u32> {
+        Ok(7)
+    }
+
+    #[test]
+    fn what_is_brief_is_done_once() {
+        assert_eq!(attempted(|brief| Way::Brief(brief).on(read())).unwrap().unwrap(), 7);
+        let refused = attempted(|_| Err::<(), _>(Error::runtime("no"))).unwrap().unwrap_err();
+        assert_eq!(refused.message, "no");
+    }
+
+    #[test]
+    fn nothing_is_tried_where_a_read_takes_time_or_an_argument_is_long() {
+        let cached = CachedStore::new(Arc::new(MemoryStore::new()), 1 << 20);
+        assert!(attempt(&cached, "{}", |_| ()).is_none());
+        assert!(attempt(&MemoryStore::new(), &" ".repeat(ARGUMENT_BYTES_MAX + 1), |_| ()).is_none());
+    }
+
+    #[test]
+    fn what_waits_reads_or_scans_much_is_given_up() {
+        assert!(attempted(|brief| Way::Brief(brief).on(std::future::pending::<Result<()>>())).is_none());
+        let reads =
+            |count| attempted(|brief| (0..count).try_for_each(|_| Way::Brief(brief).on(read()).map(drop)));
+        assert!(reads(READS_MAX).is_some() && reads(READS_MAX + 1).is_none());
+        assert!(attempted(|brief| Way::Brief(brief).note(READ_BYTES_MAX)).is_some());
+        assert!(attempted(|brief| Way::Brief(brief).note(READ_BYTES_MAX + 1)).is_none());
+        assert!(attempted(|brief| Way::Brief(brief).scans(SCAN_ROWS_MAX)).is_some());
+        for rows in [0, SCAN_ROWS_MAX + 1] {
+            assert!(attempted(|brief| Way::Brief(brief).scans(rows)).is_none());
+        }
+    }
+
+    #[test]
+    fn a_contract_that_is_long_or_not_at_hand_is_left_to_a_thread() {
+        let owner = ClientIdentityKey { entity_id: "alice".into(), key_version: 1 };
+        let load = |id: &str| {
+            attempted(|execution| {
+                BriefContracts { contracts: &Shelf, execution }.load("default", &owner, id).is_ok()
+            })
+        };
+        assert_eq!((load("brief"), load("long"), load("other")), (Some(true), None, None));
+    }
+
+    #[tokio::test]
+    async fn who_may_wait_waits() {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let wait = Wait::here();
+        let waiting = tokio::task::spawn_blocking(move || {
+            Way::Waiting(&wait).on(async { receiver.await.map_err(|_| Error::runtime("gone")) })
+        });
+        sender.send(7).unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), 7);
     }
 }
