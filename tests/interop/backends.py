@@ -1,5 +1,6 @@
 """Servers that keep a vault's data: PostgreSQL, and two emulators of DynamoDB. Each is started once."""
 
+import fcntl
 import glob
 import os
 import pathlib
@@ -16,6 +17,8 @@ import pytest
 import processes
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+
+_port_locks = []
 
 
 class Backends:
@@ -134,11 +137,19 @@ class Postgres:
 
 
 def free_port():
-    """A port that nobody listens on, and that the system gives to no connection: it stays free for a restart."""
+    """A port that nobody listens on, that the system gives to no connection, and that no other test is given while this
+    process lives: it stays free for a restart. The end-to-end tests in Rust take their ports by the same locks."""
+    locks = pathlib.Path(tempfile.gettempdir()) / "trustkeep-test-ports"
+    locks.mkdir(exist_ok=True)
     while True:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", random.randrange(15_000, 32_000)))
-                return probe.getsockname()[1]
-            except OSError:
-                continue
+        port = random.randrange(15_000, 32_000)
+        lock = open(locks / str(port), "a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        _port_locks.append(lock)
+        return port

@@ -5,6 +5,7 @@
 //! - [`Server`]: a running `trustkeep dev`, `trustkeep vault server`, `trustkeep ledger` or `trustkeep auditor`;
 //! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
 //! - [`run`]: a command to its end;
+//! - [`free_port`]: a port for a server that is told its own;
 //! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed.
 //!
 //! The program is that of `TRUSTKEEP_BIN`, else `target/debug/trustkeep`, which is built if it is missing.
@@ -12,6 +13,7 @@
 mod client;
 mod gate;
 mod moto;
+mod ports;
 mod program;
 mod server;
 
@@ -22,6 +24,7 @@ use anyhow::Context as _;
 pub use client::{Answer, Client};
 pub use gate::Gate;
 pub use moto::Moto;
+pub use ports::free_port;
 pub use program::{Finished, program, run};
 pub use server::Server;
 

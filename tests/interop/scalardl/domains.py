@@ -65,7 +65,7 @@ class Server:
     def __init__(self, kind, folder, properties, tls=None):
         self.kind, self.folder, self._tls = kind, pathlib.Path(folder), tls
         self.folder.mkdir()
-        self.port, self.privileged_port, self.admin_port, self.metrics_port = _free_ports(4)
+        self.port, self.privileged_port, self.admin_port, self.metrics_port = (free_port() for _ in range(4))
         self._config = self.folder / f"{kind}.properties"
         prefix = f"scalar.dl.{kind}."
         own = {
@@ -258,14 +258,6 @@ class Deployment:
         for server, known in ((self.auditor, self.ledger_identity), (self.ledger, self.auditor_identity)):
             certificate = {"entity_id": known.name, "key_version": 1, "cert_pem": known.certificate_pem.decode()}
             server.service(privileged=True).call("RegisterCert", certificate)
-
-
-def _free_ports(count):
-    """Ports that nobody listens on, all different."""
-    ports = set()
-    while len(ports) < count:
-        ports.add(free_port())
-    return ports
 
 
 def _certificate(name, key, by=None, authority=False):

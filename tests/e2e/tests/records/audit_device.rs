@@ -1,11 +1,10 @@
 //! A vault whose audit log stands in a ledger that others run.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use trustkeep_e2e::{Client, Gate, Server, eventually};
+use trustkeep_e2e::{Client, Gate, Server, eventually, free_port};
 use trustkeep_store::{Commit, Order, Row, Scan, Store as _, Value as Column};
 use trustkeep_store_embedded::{EmbeddedStore, Settings};
 
@@ -14,10 +13,9 @@ use crate::client;
 const ASSET: &str = "o_vault-audit";
 const READER: &str = "com.scalar.dl.client.validation.contract.v1_1_0.ValidateLedger";
 
-/// Ports that nobody uses just now.
+/// Ports that nobody else uses.
 fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    [(); 3].map(|()| free_port().unwrap())
 }
 
 fn certificate(dir: &Path, name: &str) -> [PathBuf; 2] {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
-use trustkeep_e2e::Server;
+use trustkeep_e2e::{Server, free_port};
 use trustkeep_scalar_domain::tables::Tables;
 use trustkeep_store::ColumnType::{Int, Text};
 use trustkeep_store::{Commit, Key, Record, Row, SharedStore, Store as _, Table, Value};
@@ -57,7 +56,7 @@ impl Site {
     /// A site in `dir`, not running yet. `more` are lines of its configuration.
     pub(crate) fn new(kind: Kind, dir: &Path, more: &str) -> Self {
         std::fs::create_dir_all(dir).unwrap();
-        let ports = [free_port(), free_port(), free_port()];
+        let ports = [free_port().unwrap(), free_port().unwrap(), free_port().unwrap()];
         let [main, privileged, admin] = ports.map(|port| port.to_string());
         let store = dir.join("store");
         let mut text =
@@ -211,20 +210,6 @@ impl Rows {
 /// A row of an asset.
 pub(crate) fn state(id: &str, age: i64) -> Key {
     Key::of(id).at(age)
-}
-
-/// A port that nobody listens on, below those that the system gives to outgoing connections: it stays free while a
-/// server is stopped.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Two processes of tests that started one after the other are far from each other.
-    let first = u16::try_from(u64::from(std::process::id()) * 389 % 20_000).unwrap();
-    loop {
-        let port = 11_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use trustkeep_e2e::{Client, Server, eventually, program, run};
+use trustkeep_e2e::{Client, Server, eventually, free_port, program, run};
 
 use super::configuration;
 
@@ -159,7 +159,7 @@ async fn hangup_reloads_the_log_level_and_the_certificate() {
 #[tokio::test]
 async fn a_throw_away_vault_leaves_nothing_behind() {
     let home = tempfile::tempdir().unwrap();
-    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let arguments =
         ["server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token", "-dev-listen-address", &listen];
     let mut child = tokio::process::Command::new(program());
