@@ -12,7 +12,7 @@ use serde_json::Value;
 const FLOORS: [&[&str]; 7] = [
     &["trustkeep-e2e", "trustkeep-bench-ledger", "trustkeep-bench-store", "trustkeep-bench-vault", "xtask"],
     &["trustkeep"],
-    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor"],
+    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent"],
     &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
     &[
         "trustkeep-contract-js",
@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 7] = [
         "trustkeep-store-dynamodb",
         "trustkeep-kms-aws",
         "trustkeep-kms-transit",
+        "trustkeep-wallet-askar",
     ],
     &[
         "trustkeep-aws",
@@ -30,6 +31,7 @@ const FLOORS: [&[&str]; 7] = [
         "trustkeep-didcomm",
         "trustkeep-scalar-rpc",
         "trustkeep-store",
+        "trustkeep-wallet",
     ],
     &["trustkeep-crypto"],
 ];
@@ -38,13 +40,14 @@ const FLOORS: [&[&str]; 7] = [
 const NEIGHBOURS: [(&str, &str); 0] = [];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
-const FORBIDDEN: [(&str, &str); 22] = [
+const FORBIDDEN: [(&str, &str); 23] = [
     ("trustkeep-vault", "trustkeep-store-embedded"),
     ("trustkeep-vault", "trustkeep-store-postgres"),
     ("trustkeep-vault", "trustkeep-store-dynamodb"),
     ("trustkeep-vault", "trustkeep-kms-aws"),
     ("trustkeep-vault", "trustkeep-kms-transit"),
     ("trustkeep-vault", "trustkeep-aws"),
+    ("trustkeep-agent", "trustkeep-wallet-askar"),
     ("trustkeep-chassis", "trustkeep-store"),
     ("trustkeep-ledger", "trustkeep-contract-wasm"),
     ("trustkeep-ledger", "trustkeep-contract-js"),

@@ -1,0 +1,93 @@
+//! Our own DIDs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use trustkeep_didcomm::{Nym, Verkey};
+use trustkeep_wallet::{Query, Record};
+
+use crate::{Error, Result, Work};
+
+/// The category of our DIDs.
+pub(crate) const CATEGORY: &str = "did";
+
+/// A DID whose key the wallet holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocalDid {
+    /// The DID; of method `sov` without its prefix.
+    pub did: String,
+    /// `sov`, `key`, `web`, `did:peer:2`, `did:peer:4`.
+    pub method: String,
+    /// Its key, base58.
+    pub verkey: String,
+    /// `ed25519` and others.
+    #[serde(default = "ed25519", rename = "verkey_type")]
+    pub key_type: String,
+    /// `posted`, `public`, `endpoint` and what else was noted.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// What other versions put there.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl LocalDid {
+    /// A new bare DID with a key of its own, as every connection has one.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub fn create(work: &mut Work) -> Result<Self> {
+        let verkey = work.new_key()?.verkey();
+        let did = Self {
+            did: Nym::of(&verkey).to_string(),
+            method: "sov".to_owned(),
+            verkey: verkey.to_string(),
+            key_type: ed25519(),
+            metadata: Map::new(),
+            more: Map::new(),
+        };
+        did.save(work);
+        Ok(did)
+    }
+
+    /// Our DID of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get(work: &mut Work, did: &str) -> Result<Self> {
+        let record = work.get(CATEGORY, did).await?;
+        Self::read(&record.ok_or_else(|| Error::NotFound(format!("Unknown DID: {did}")))?)
+    }
+
+    /// Our DID with this key, if there is one.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub async fn of_verkey(work: &mut Work, verkey: &Verkey) -> Result<Option<Self>> {
+        let query = Query::tagged(CATEGORY, "verkey", verkey.to_string());
+        work.first(query).await?.map(|record| Self::read(&record)).transpose()
+    }
+
+    /// Saves it.
+    pub fn save(&self, work: &mut Work) {
+        // Texts and nothing else: there is nothing that could not be written.
+        let value = serde_json::to_vec(self).unwrap_or_default();
+        let record = Record::new(CATEGORY, &self.did, value).tagged("method", &self.method);
+        work.put(record.tagged("verkey", &self.verkey).tagged("verkey_type", &self.key_type));
+    }
+
+    /// Its key.
+    ///
+    /// # Errors
+    /// The record is damaged.
+    pub fn verkey(&self) -> Result<Verkey> {
+        self.verkey.parse().map_err(|error| Error::corrupt(CATEGORY, &self.did, error))
+    }
+
+    pub(crate) fn read(record: &Record) -> Result<Self> {
+        serde_json::from_slice(&record.value).map_err(|error| Error::corrupt(CATEGORY, &record.name, error))
+    }
+}
+
+fn ed25519() -> String {
+    "ed25519".to_owned()
+}

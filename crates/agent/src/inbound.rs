@@ -1,0 +1,104 @@
+//! What comes in: opened, told whose it is, and given to its protocol.
+
+use trustkeep_didcomm::{Envelope, Message, Verkey};
+use trustkeep_wallet::Query;
+
+use crate::connection::CATEGORY;
+use crate::{Agent, Connection, Error, LocalDid, Outgoing, Result, Role, State, Work, peer, protocols};
+
+/// How often a unit is done anew whose records others change meanwhile.
+const ATTEMPTS_MAX: u32 = 100;
+
+/// A message and how it came.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The message.
+    pub message: Message,
+    /// Who packed it, proven; none if it was packed anonymously, or not at all.
+    pub sender: Option<Verkey>,
+    /// The key that opened it; none if it was not packed.
+    pub recipient: Option<Verkey>,
+    /// The connection that it came over, as it stood when it came.
+    pub connection: Option<Connection>,
+}
+
+impl Agent {
+    /// Takes what came: when this answers, all that follows from it is in the wallet. Gives what is to go back the same way,
+    /// if the sender asked for that.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for what is no envelope or for nobody here; [`Error::Wallet`] if it was not taken and may come again.
+    pub async fn receive(&self, bytes: &[u8]) -> Result<Vec<Outgoing>> {
+        let (message, sender, recipient) = self.open(bytes).await?;
+        let mut last = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut work = Work::new(self);
+            let connection = match (&sender, &recipient) {
+                (sender, Some(recipient)) => connection_of(&mut work, sender.as_ref(), recipient).await?,
+                _ => None,
+            };
+            let received = Received { message: message.clone(), sender, recipient, connection };
+            protocols::handle(&mut work, &received).await?;
+            let back = match (&received.sender, received.message.return_route()) {
+                (Some(sender), trustkeep_didcomm::message::ReturnRoute::All) => {
+                    work.take_outgoing(&sender.to_string())
+                }
+                _ => Vec::new(),
+            };
+            match work.commit().await {
+                Ok(()) => return Ok(back),
+                Err(Error::Wallet(error)) if error.is_conflict() => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.map_or_else(|| Error::Internal("no attempt was made".to_owned()), Error::Wallet))
+    }
+
+    async fn open(&self, bytes: &[u8]) -> Result<(Message, Option<Verkey>, Option<Verkey>)> {
+        let envelope = match Envelope::parse(bytes) {
+            Ok(envelope) => envelope,
+            // What is not packed at all may be a message as it is; protocols take what they can of it.
+            Err(error) => {
+                let message = Message::parse(bytes).map_err(|_| error)?;
+                return Ok((message, None, None));
+            }
+        };
+        let kids: Vec<Verkey> = envelope.recipients().filter_map(|kid| kid.parse().ok()).collect();
+        for kid in kids {
+            if let Some(keypair) = self.keypair(&kid).await? {
+                let opened = envelope.open(&keypair)?;
+                return Ok((Message::parse(&opened.message)?, opened.sender, Some(opened.recipient)));
+            }
+        }
+        Err(Error::BadRequest("the message is for no key of this wallet".to_owned()))
+    }
+}
+
+/// The connection that belongs to both keys; else the one that was invited to with our key.
+async fn connection_of(
+    work: &mut Work,
+    sender: Option<&Verkey>,
+    recipient: &Verkey,
+) -> Result<Option<Connection>> {
+    if let Some(sender) = sender {
+        let mine = LocalDid::of_verkey(work, recipient).await?;
+        for their_did in peer::dids_of(work, sender).await? {
+            let found = Connection::find(work, &Query::tagged(CATEGORY, "their_did", &their_did)).await?;
+            let ours = |connection: &Connection| match (&mine, &connection.my_did) {
+                (Some(mine), Some(my_did)) => mine.did == *my_did,
+                // They answer to a key of ours that is no DID's: that of an invitation.
+                (None, _) => connection.invitation_key.as_deref() == Some(recipient.to_string().as_str()),
+                (Some(_), None) => false,
+            };
+            if let Some(mut connection) = found.into_iter().find(ours) {
+                // Whatever they say shows that they have our response.
+                if connection.state == State::Response && connection.their_role == Some(Role::Invitee) {
+                    connection.state = State::Active;
+                    connection.save(work);
+                }
+                return Ok(Some(connection));
+            }
+        }
+    }
+    Connection::by_tag(work, "invitation_key", &recipient.to_string(), Some(Role::Invitee)).await
+}

@@ -1,0 +1,1 @@
+//! Who works off which shard of a queue.
