@@ -110,7 +110,7 @@ async fn a_contract_that_the_ledger_alone_refuses_leaves_no_lock() {
     assert!(unregistered.is_err(), "the Ledger is not there");
     world.start_ledger().await;
     let call = Call { contract_id: "puts", nonce: Some("n"), ..Call::default() };
-    refused("at the ledger", only_auditor.execute(call.clone()).await, "404");
+    refused("at the ledger", only_auditor.execute(call).await, "404");
     // Its asset is free, for others too.
     mallory.register_contract("puts", "com.example.puts", puts.clone(), "").await.unwrap();
     mallory.execute_contract("puts", "").await.unwrap();
