@@ -105,6 +105,18 @@ impl Reading {
     }
 }
 
+/// Bytes of memory that this process may take: the machine's, or less where a control group says so; 0 if neither can be
+/// read.
+pub fn memory_bytes() -> u64 {
+    let machine = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let machine =
+        machine.lines().filter_map(memory).find_map(|(name, bytes)| (name == "MemTotal").then_some(bytes));
+    // Of version 2 and of version 1; where there is no limit, they say "max" or a number beyond any machine.
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = limits.iter().filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
+    machine.into_iter().chain(limits).min().unwrap_or_default()
+}
+
 fn first_number(text: &str) -> f64 {
     text.split_ascii_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
 }

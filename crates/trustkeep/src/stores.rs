@@ -160,6 +160,17 @@ pub(crate) fn embedded_settings(dir: &Path) -> EmbeddedSettings {
     settings
 }
 
+/// The embedded store as ledgers and auditors use it, who read more than they can keep and write all the time: the same on
+/// a machine of half a GiB, and more of everything where there is more.
+pub(crate) fn growing_settings(dir: &Path) -> EmbeddedSettings {
+    let memory = trustkeep_chassis::host::memory_bytes();
+    let mut settings = embedded_settings(dir);
+    settings.cache_bytes = (memory / 64).clamp(settings.cache_bytes, 128 << 20);
+    settings.block_cache_bytes = (memory / 64).clamp(settings.block_cache_bytes, 128 << 20);
+    settings.write_buffer_bytes = (memory / 512).clamp(settings.write_buffer_bytes, 32 << 20);
+    settings
+}
+
 fn postgres_settings(settings: &Postgresql) -> anyhow::Result<PostgresSettings> {
     PostgresSettings::parse(settings.connection_url.expose()).context("storage \"postgresql\"")
 }

@@ -13,7 +13,7 @@ use trustkeep_store_embedded::EmbeddedStore;
 use trustkeep_store_postgres::{PostgresSettings, PostgresStore, schema_ddl};
 use zeroize::Zeroizing;
 
-use super::embedded_settings;
+use super::growing_settings;
 
 /// An open store.
 pub(crate) struct ScalarStore {
@@ -35,7 +35,7 @@ impl ScalarStore {
         Ok(match place(properties)? {
             Place::Memory => Self { store: Arc::new(MemoryStore::new()), embedded: None },
             Place::Embedded(dir) => {
-                let embedded = Arc::new(EmbeddedStore::open(embedded_settings(dir))?);
+                let embedded = Arc::new(EmbeddedStore::open(growing_settings(dir))?);
                 Self { store: embedded.clone(), embedded: Some(embedded) }
             }
             Place::Postgres(settings) => {
