@@ -37,16 +37,21 @@ impl LocalDid {
     /// Those of the wallet.
     pub fn create(work: &mut Work) -> Result<Self> {
         let verkey = work.new_key()?.verkey();
+        Ok(Self::of_key(work, Nym::of(&verkey).to_string(), "sov", &verkey))
+    }
+
+    /// A DID of a key that is in the wallet.
+    pub(crate) fn of_key(work: &mut Work, did: String, method: &str, verkey: &Verkey) -> Self {
         let did = Self {
-            did: Nym::of(&verkey).to_string(),
-            method: "sov".to_owned(),
+            did,
+            method: method.to_owned(),
             verkey: verkey.to_string(),
             key_type: ed25519(),
             metadata: Map::new(),
             more: Map::new(),
         };
         did.save(work);
-        Ok(did)
+        did
     }
 
     /// Our DID of this name.
@@ -55,7 +60,7 @@ impl LocalDid {
     /// [`Error::NotFound`].
     pub async fn get(work: &mut Work, did: &str) -> Result<Self> {
         let record = work.get(CATEGORY, did).await?;
-        Self::read(&record.ok_or_else(|| Error::NotFound(format!("Unknown DID: {did}")))?)
+        Self::read(&record.ok_or_else(|| Error::NotFound(format!("Unknown DID: {did}.")))?)
     }
 
     /// Our DID with this key, if there is one.

@@ -11,6 +11,7 @@
 //! - No cache decides anything: what is kept in memory can be derived anew, and is looked up before it counts.
 //! - Records have ACA-Py's categories, names, tags and members; members that are not known are kept.
 
+pub mod admin;
 mod agent;
 mod connection;
 mod did;

@@ -2,6 +2,7 @@
 
 pub mod basic_message;
 pub mod connections;
+pub mod static_connections;
 pub mod trust_ping;
 
 use crate::{Received, Result, Work};

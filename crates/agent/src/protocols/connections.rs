@@ -11,7 +11,7 @@ use crate::{
 };
 
 const PROTOCOL: &str = "connections";
-const NAME: &str = "connections/1.0";
+pub(crate) const NAME: &str = "connections/1.0";
 const VERSION: Version = Version::new(1, 0);
 /// What an error costs that is told in a problem report.
 const REQUEST_NOT_ACCEPTED: &str = "request_not_accepted";
