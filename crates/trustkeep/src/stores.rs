@@ -165,9 +165,9 @@ pub(crate) fn embedded_settings(dir: &Path) -> EmbeddedSettings {
 pub(crate) fn growing_settings(dir: &Path) -> EmbeddedSettings {
     let memory = trustkeep_chassis::host::memory_bytes();
     let mut settings = embedded_settings(dir);
-    settings.cache_bytes = (memory / 64).clamp(settings.cache_bytes, 128 << 20);
-    settings.block_cache_bytes = (memory / 64).clamp(settings.block_cache_bytes, 128 << 20);
-    settings.write_buffer_bytes = (memory / 512).clamp(settings.write_buffer_bytes, 32 << 20);
+    settings.cache_bytes = (memory / 32).clamp(settings.cache_bytes, 256 << 20);
+    settings.block_cache_bytes = (memory / 32).clamp(settings.block_cache_bytes, 256 << 20);
+    settings.write_buffer_bytes = (memory / 128).clamp(settings.write_buffer_bytes, 32 << 20);
     settings
 }
 
