@@ -8,6 +8,7 @@ use trustkeep_crypto::{Key256, Random};
 use trustkeep_didcomm::{Keypair, Prefix, Recipient, Verkey};
 use trustkeep_wallet::{KeyAlgorithm, Wallet};
 
+use crate::transport::{Feed, Wakes};
 use crate::{Error, Result, Settings};
 
 /// Key pairs, and keys of others, that are kept ready: the conversion to X25519 costs as much as a message.
@@ -22,6 +23,8 @@ struct Inner {
     wallet: Wallet,
     clock: SharedClock,
     random: Arc<dyn Random>,
+    wakes: Wakes,
+    feed: Feed,
     /// Of keys in the wallet.
     keypairs: Cache<Verkey, Arc<Keypair>>,
     /// Of anyone.
@@ -32,7 +35,8 @@ impl Agent {
     /// An agent over a wallet.
     pub fn new(settings: Settings, wallet: Wallet, clock: SharedClock, random: Arc<dyn Random>) -> Self {
         let (keypairs, recipients) = (Cache::new(KEYS_KEPT), Cache::new(KEYS_KEPT));
-        Self(Arc::new(Inner { settings, wallet, clock, random, keypairs, recipients }))
+        let (wakes, feed) = (Wakes::default(), Feed::default());
+        Self(Arc::new(Inner { settings, wallet, clock, random, wakes, feed, keypairs, recipients }))
     }
 
     /// How it behaves.
@@ -51,6 +55,15 @@ impl Agent {
 
     pub(crate) fn random(&self) -> &dyn Random {
         &*self.0.random
+    }
+
+    /// What is told to the controller, as it is committed.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.0.wakes
     }
 
     /// The prefix of the messages that it begins.

@@ -1,5 +1,6 @@
 //! What comes in: opened, told whose it is, and given to its protocol.
 
+use trustkeep_didcomm::message::ReturnRoute;
 use trustkeep_didcomm::{Envelope, Message, Verkey};
 use trustkeep_wallet::Query;
 
@@ -22,14 +23,37 @@ pub struct Received {
     pub connection: Option<Connection>,
 }
 
+/// What was taken.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Who packed it, proven.
+    pub sender: Option<Verkey>,
+    /// Which messages its sender wants back the same way.
+    pub return_route: ReturnRoute,
+    /// What goes back the same way; nobody else sends it.
+    pub back: Option<Outgoing>,
+}
+
 impl Agent {
-    /// Takes what came: when this answers, all that follows from it is in the wallet. Gives what is to go back the same way,
-    /// if the sender asked for that.
+    /// Takes what came: when this answers, all that follows from it is in the wallet.
     ///
     /// # Errors
     /// [`Error::BadRequest`] for what is no envelope or for nobody here; [`Error::Wallet`] if it was not taken and may come again.
-    pub async fn receive(&self, bytes: &[u8]) -> Result<Vec<Outgoing>> {
+    pub async fn receive(&self, bytes: &[u8]) -> Result<Receipt> {
+        self.take(bytes, false).await
+    }
+
+    /// The same; if the sender wants messages back the same way, it gives the first that there is.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn receive_and_answer(&self, bytes: &[u8]) -> Result<Receipt> {
+        self.take(bytes, true).await
+    }
+
+    async fn take(&self, bytes: &[u8], answers: bool) -> Result<Receipt> {
         let (message, sender, recipient) = self.open(bytes).await?;
+        let return_route = message.return_route();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let mut work = Work::new(self);
@@ -39,14 +63,12 @@ impl Agent {
             };
             let received = Received { message: message.clone(), sender, recipient, connection };
             protocols::handle(&mut work, &received).await?;
-            let back = match (&received.sender, received.message.return_route()) {
-                (Some(sender), trustkeep_didcomm::message::ReturnRoute::All) => {
-                    work.take_outgoing(&sender.to_string())
-                }
-                _ => Vec::new(),
+            let back = match sender.filter(|_| answers).map(|sender| sender.to_string()) {
+                Some(sender) => work.take_outgoing(|outgoing| outgoing.goes_back(&sender, &return_route)),
+                None => None,
             };
             match work.commit().await {
-                Ok(()) => return Ok(back),
+                Ok(()) => return Ok(Receipt { sender, return_route, back }),
                 Err(Error::Wallet(error)) if error.is_conflict() => last = Some(error),
                 Err(error) => return Err(error),
             }

@@ -20,13 +20,14 @@ mod inbound;
 mod peer;
 pub mod protocols;
 mod settings;
+pub mod transport;
 mod work;
 
 pub use agent::Agent;
 pub use connection::{Accept, Connection, InvitationMode, Role, State};
 pub use did::LocalDid;
 pub use error::{Error, Result};
-pub use inbound::Received;
+pub use inbound::{Receipt, Received};
 pub use peer::Target;
-pub use settings::Settings;
+pub use settings::{Settings, TransportSettings, Webhook};
 pub use work::{EVENTS, OUTBOUND, Outgoing, Work};

@@ -1,5 +1,10 @@
 //! What an agent is told at its start.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use trustkeep_crypto::SecretString;
+
 /// How an agent behaves. The names are those of ACA-Py's options.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -31,4 +36,51 @@ pub struct Settings {
     pub old_prefix: bool,
     /// Whether envelopes are sent as `application/ssi-agent-wire`, as ACA-Py did by default up to 0.10.
     pub old_mime_type: bool,
+    /// How messages and events get in and out.
+    pub transport: TransportSettings,
+}
+
+/// How messages and events get in and out.
+#[derive(Clone, Debug)]
+pub struct TransportSettings {
+    /// `--max-message-size`: what may come in at once, in bytes.
+    pub message_bytes_max: usize,
+    /// `--ws-heartbeat-interval`: how often a WebSocket is asked whether it is there.
+    pub heartbeat: Duration,
+    /// `--ws-timeout-interval`: how long nothing at all may come from a WebSocket.
+    pub silence_max: Duration,
+    /// How long a message or an event is tried to be delivered, from when it was queued.
+    pub deliver_for: Duration,
+    /// `--webhook-url`: who is told of events.
+    pub webhooks: Vec<Webhook>,
+}
+
+impl Default for TransportSettings {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 2 * 1024 * 1024,
+            heartbeat: Duration::from_secs(3),
+            silence_max: Duration::from_secs(15),
+            deliver_for: Duration::from_secs(7 * 24 * 60 * 60),
+            webhooks: Vec::new(),
+        }
+    }
+}
+
+/// A controller that is told of events.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its address, without a slash at the end.
+    pub url: String,
+    /// What it knows us by: the header `x-api-key`.
+    pub api_key: Option<Arc<SecretString>>,
+}
+
+impl Webhook {
+    /// `https://controller.example/hooks#key`: what follows the `#` is the key.
+    pub fn parse(text: &str) -> Self {
+        let (url, api_key) = text.split_once('#').map_or((text, None), |(url, key)| (url, Some(key)));
+        let api_key = api_key.filter(|key| !key.is_empty()).map(|key| Arc::new(SecretString::from(key)));
+        Self { url: url.trim_end_matches('/').to_owned(), api_key }
+    }
 }

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use trustkeep_chassis::clock::Timestamp;
 use trustkeep_crypto::random::uuid;
 use trustkeep_didcomm::envelope::{anoncrypt, authcrypt};
+use trustkeep_didcomm::message::ReturnRoute;
 use trustkeep_didcomm::{Keypair, Message, MessageType, Recipient, Version, forward};
 use trustkeep_wallet::queue::{Entry, Lane};
 use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Write};
 
+use crate::transport::Places;
 use crate::{Agent, Error, Result, Settings, Target};
 
 /// The queue of messages to other agents; a payload is an [`Outgoing`].
@@ -43,6 +45,15 @@ pub struct Outgoing {
     /// Over which connection, if over one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
+    /// The thread that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// Whether it is wrapped for mediators: then the recipient cannot be given it directly.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_wrapped: bool,
+    /// When it was queued, in seconds since 1970.
+    #[serde(default)]
+    pub queued_at: i64,
 }
 
 #[derive(Debug)]
@@ -52,6 +63,18 @@ struct Seen {
     /// As this unit leaves it.
     after: Option<Record>,
     is_changed: bool,
+}
+
+impl Outgoing {
+    /// Whether it may go to the sender of a message the way that one came, as he asked for.
+    pub fn goes_back(&self, sender: &str, route: &ReturnRoute) -> bool {
+        let is_asked_for = match route {
+            ReturnRoute::None => false,
+            ReturnRoute::All => true,
+            ReturnRoute::Thread(thread) => self.thread.as_ref() == Some(thread),
+        };
+        is_asked_for && !self.is_wrapped && self.recipient == sender
+    }
 }
 
 impl Work {
@@ -217,24 +240,24 @@ impl Work {
             recipient: recipient.to_string(),
             envelope,
             connection_id: target.connection_id.clone(),
+            thread: Some(message.thread_id().to_owned()),
+            is_wrapped: !target.routing_keys.is_empty(),
+            queued_at: self.now.as_second(),
         };
         self.outgoing.push((Lane { queue: OUTBOUND, name: lane.to_owned() }, outgoing));
         Ok(())
     }
 
-    /// What leaves after this unit and goes to one of these keys: whoever takes it sends it himself.
-    pub fn take_outgoing(&mut self, recipient: &str) -> Vec<Outgoing> {
-        let (taken, left) =
-            self.outgoing.drain(..).partition(|(_, outgoing)| outgoing.recipient == recipient);
-        self.outgoing = left;
-        let taken: Vec<(Lane, Outgoing)> = taken;
-        taken.into_iter().map(|(_, outgoing)| outgoing).collect()
+    /// Takes one message that would leave after this unit, the first that fits: whoever takes it sends it himself.
+    pub fn take_outgoing(&mut self, fits: impl Fn(&Outgoing) -> bool) -> Option<Outgoing> {
+        let index = self.outgoing.iter().position(|(_, outgoing)| fits(outgoing))?;
+        Some(self.outgoing.remove(index).1)
     }
 
     /// Tells the controller something, after what was told before in the same lane.
     pub fn tell(&mut self, lane: &str, topic: &str, payload: &Value) {
-        let entry =
-            Entry { id: self.new_id(), payload: json!({"topic": topic, "payload": payload}).to_string() };
+        let told = json!({"topic": topic, "payload": payload, "queued_at": self.now.as_second()});
+        let entry = Entry { id: self.new_id(), payload: told.to_string() };
         self.events.push((Lane { queue: EVENTS, name: lane.to_owned() }, entry));
     }
 
@@ -260,15 +283,27 @@ impl Work {
         for key in self.keys {
             batch.write(key);
         }
+        let mut places = Places::default();
+        let feed = self.agent.feed();
+        let told: Vec<Arc<str>> = if feed.is_listened_to() {
+            self.events.iter().map(|(_, entry)| entry.payload.as_str().into()).collect()
+        } else {
+            Vec::new()
+        };
         for (lane, entry) in self.events {
+            places.insert(&lane);
             batch.enqueue(lane, entry);
         }
         for (lane, outgoing) in self.outgoing {
             let payload =
                 serde_json::to_string(&outgoing).map_err(|error| Error::Internal(error.to_string()))?;
+            places.insert(&lane);
             batch.enqueue(lane, Entry { id: uuid(self.agent.random()).to_string(), payload });
         }
-        Ok(self.agent.wallet().commit(batch).await?)
+        self.agent.wallet().commit(batch).await?;
+        self.agent.wakes().committed(places);
+        self.agent.feed().committed(told);
+        Ok(())
     }
 
     fn recipients(&self, keys: &[trustkeep_didcomm::Verkey]) -> Result<Vec<Recipient>> {

@@ -70,6 +70,12 @@ pub fn shard_name(queue: &str, shard: u16) -> String {
     format!("{queue}/{shard}")
 }
 
+/// A record that holds entries apart from any shard, to be found by `place` with [`Segment::after`]. Its name must be
+/// no entry's id: those are names of a shard's segments.
+pub fn set_aside(name: impl Into<String>, place: impl Into<String>, queued: &[Queued]) -> Record {
+    Record::new(CATEGORY, name, encode(queued)).tagged(TAG, place)
+}
+
 /// The segments that batches make which are committed together: one a shard, in order of the entries.
 pub fn segments<'a>(batches: impl Iterator<Item = &'a Batch>) -> Vec<Record> {
     let mut shards: BTreeMap<String, Vec<Queued>> = BTreeMap::new();
@@ -96,7 +102,11 @@ impl Segment {
         wallet.find(&query).await?.into_iter().map(Self::read).collect()
     }
 
-    fn read(record: Record) -> Result<Self> {
+    /// Reads a record that holds entries of a queue.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn read(record: Record) -> Result<Self> {
         let queued = serde_json::from_slice(&record.value)
             .map_err(|error| Error::Corrupt(format!("the segment {}: {error}", record.name)))?;
         Ok(Self { record, queued })

@@ -1,0 +1,189 @@
+//! How messages and events get in and out.
+//!
+//! **In**: [`http::serve`] and [`Transport::serve_websockets`] take messages over listeners. **Out**: for each shard of a
+//! queue that this process holds, a worker brings messages to other agents and events to controllers, and takes them out of
+//! the queue when they have arrived. Whoever is away is tried again and again; what waits for him costs others nothing.
+//!
+//! Everything here may end at any time: what is not taken out of the wallet is delivered by whoever comes next, so that what was
+//! delivered and not yet taken out comes twice, and nothing is lost.
+
+mod aside;
+mod courier;
+mod dial;
+mod events;
+pub mod http;
+mod lanes;
+mod outbound;
+mod sessions;
+mod shards;
+mod shelf;
+mod taking;
+mod wake;
+mod webhooks;
+mod websocket;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use trustkeep_chassis::http::Listener;
+use trustkeep_chassis::shutdown::Shutdown;
+use trustkeep_chassis::supervisor::Supervisor;
+
+pub use self::events::Feed;
+pub use self::shards::{AllShards, Shards};
+pub(crate) use self::wake::{Places, Wakes};
+
+use self::courier::Courier;
+use self::outbound::Outbound;
+use self::sessions::Sessions;
+use self::wake::WAITING;
+use self::webhooks::Webhooks;
+use self::worker::Worker;
+use crate::{Agent, Error, Settings};
+
+/// How often sessions look for what is set aside though nobody told them.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Everything that brings messages and events where they belong. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    agent: Agent,
+    sessions: Sessions,
+    outbound: Arc<Outbound>,
+    webhooks: Arc<Webhooks>,
+}
+
+impl Transport {
+    /// That of an agent; nothing runs yet.
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn new(agent: Agent) -> Result<Self, Error> {
+        let sessions = Sessions::default();
+        Ok(Self {
+            outbound: Arc::new(Outbound::new(agent.clone(), sessions.clone())?),
+            webhooks: Arc::new(Webhooks::new(agent.clone())?),
+            sessions,
+            agent,
+        })
+    }
+
+    /// Begins to work off the shards that this process holds.
+    pub fn spawn(&self, supervisor: &Supervisor, shards: &Arc<dyn Shards>) {
+        let shutdown = supervisor.shutdown();
+        let queue = work(self.outbound.clone(), self.agent.clone(), shards.clone(), shutdown.clone());
+        supervisor.spawn("outbound messages", queue);
+        let queue = work(self.webhooks.clone(), self.agent.clone(), shards.clone(), shutdown.clone());
+        supervisor.spawn("events", queue);
+        supervisor.spawn("agent wakes", self.clone().listen(shutdown.clone()));
+        supervisor.spawn("agent calls", self.clone().tell(shutdown.clone()));
+    }
+
+    /// Takes messages that come over the WebSockets of a listener, until the shutdown. A task for the supervisor.
+    ///
+    /// # Errors
+    /// Never; the signature is that of a supervised task.
+    pub async fn serve_websockets(self, listener: Listener, shutdown: Shutdown) -> Result<(), Infallible> {
+        websocket::serve(self.agent, self.sessions, listener, shutdown).await
+    }
+
+    /// Hears what other processes tell.
+    async fn listen(self, shutdown: Shutdown) -> Result<(), Infallible> {
+        let mut changes = self.agent.wallet().changes();
+        let mut polls = tokio::time::interval(POLL);
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return Ok(()),
+                _ = polls.tick() => self.sessions.told_all(),
+                change = changes.recv() => match change {
+                    Ok(change) => match change.strip_prefix(WAITING) {
+                        Some(key) => self.sessions.told(key),
+                        None => self.agent.wakes().told(&change),
+                    },
+                    Err(RecvError::Lagged(_)) => {
+                        self.agent.wakes().wake_all();
+                        self.sessions.told_all();
+                    }
+                    // The wallet is closed, or about to be: what remains is looked for from time to time.
+                    Err(RecvError::Closed) => {
+                        shutdown.wait().await;
+                        return Ok(());
+                    }
+                },
+            }
+        }
+    }
+
+    /// Tells other processes what is theirs.
+    async fn tell(self, shutdown: Shutdown) -> Result<(), Infallible> {
+        loop {
+            let untold = tokio::select! {
+                () = shutdown.wait() => return Ok(()),
+                untold = self.agent.wakes().untold() => untold,
+            };
+            for what in untold {
+                // Who was not told looks by himself, later.
+                if let Err(error) = self.agent.wallet().tell(&what).await {
+                    tracing::debug!(%error, "others cannot be told what is theirs");
+                }
+            }
+        }
+    }
+}
+
+/// Works off the shards of a queue that are held here, until the shutdown.
+async fn work<C: Courier>(
+    courier: Arc<C>,
+    agent: Agent,
+    shards: Arc<dyn Shards>,
+    shutdown: Shutdown,
+) -> Result<(), String> {
+    let (mut held, queue) = (shards.held(), courier.queue());
+    let mut workers: JoinSet<u16> = JoinSet::new();
+    let mut running: BTreeMap<u16, Shutdown> = BTreeMap::new();
+    loop {
+        let wanted: BTreeSet<u16> =
+            if shutdown.is_triggered() { BTreeSet::new() } else { held.borrow_and_update().clone() };
+        for (number, stop) in &running {
+            if !wanted.contains(number) && !stop.is_triggered() {
+                agent.wakes().hold(queue, *number, false);
+                stop.trigger("the shard is another's");
+            }
+        }
+        for number in wanted {
+            if !running.contains_key(&number) {
+                let stop = Shutdown::new();
+                agent.wakes().hold(queue, number, true);
+                let worker = Worker::new(courier.clone(), agent.clone(), shards.clone(), number);
+                let stopped = stop.clone();
+                workers.spawn(async move {
+                    worker.run(stopped).await;
+                    number
+                });
+                running.insert(number, stop);
+            }
+        }
+        if shutdown.is_triggered() && workers.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = shutdown.wait(), if !shutdown.is_triggered() => {}
+            changed = held.changed(), if !shutdown.is_triggered() => {
+                changed.map_err(|_| "nobody says which shards are held".to_owned())?;
+            }
+            Some(ended) = workers.join_next() => {
+                running.remove(&ended.map_err(|error| format!("a worker failed: {error}"))?);
+            }
+        }
+    }
+}
+
+/// As what envelopes are sent.
+fn mime_type(settings: &Settings) -> &'static str {
+    if settings.old_mime_type { "application/ssi-agent-wire" } else { "application/didcomm-envelope-enc" }
+}
