@@ -20,11 +20,14 @@ mod route;
 mod scan;
 mod server;
 mod settings;
+mod socket;
 mod swagger;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod wallet;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,8 +37,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use trustkeep_chassis::health::Health;
-use trustkeep_chassis::http::{Body, BodyError, Refusal as ListenerRefusal, collect};
+use trustkeep_chassis::http::{Body, BodyError, Listener, Refusal as ListenerRefusal, collect, service_fn};
 use trustkeep_chassis::shutdown::Shutdown;
 
 use self::call::Call;
@@ -63,6 +68,8 @@ struct Inner {
     health: Health,
     shutdown: Shutdown,
     counts: Counts,
+    sockets: TaskTracker,
+    socket_room: Arc<Semaphore>,
 }
 
 /// Requests so far.
@@ -76,8 +83,33 @@ struct Counts {
 impl Admin {
     /// The API of an agent. Its readiness is that of `health`; `GET /shutdown` triggers `shutdown`.
     pub fn new(agent: Agent, settings: AdminSettings, health: Health, shutdown: Shutdown) -> Self {
-        let (routes, counts) = (routes(), Counts::default());
-        Self(Arc::new(Inner { agent, settings, routes, health, shutdown, counts }))
+        Self(Arc::new(Inner {
+            agent,
+            settings,
+            routes: routes(),
+            health,
+            shutdown,
+            counts: Counts::default(),
+            sockets: TaskTracker::new(),
+            socket_room: Arc::new(Semaphore::new(socket::SOCKETS_MAX)),
+        }))
+    }
+
+    /// Answers what comes to a listener, until the shutdown. A task for the supervisor.
+    ///
+    /// # Errors
+    /// Never; the signature is that of a supervised task.
+    pub async fn serve(self, listener: Listener) -> Result<(), Infallible> {
+        let (sockets, shutdown) = (self.0.sockets.clone(), self.0.shutdown.clone());
+        let service = service_fn(move |request| {
+            let admin = self.clone();
+            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+        });
+        listener.serve(service, shutdown).await?;
+        // Each has seen the shutdown and says good-bye.
+        sockets.close();
+        sockets.wait().await;
+        Ok(())
     }
 
     /// Answers a request.
@@ -86,6 +118,9 @@ impl Admin {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if request.method() == Method::GET && request.uri().path() == socket::PATH {
+            return socket::begin(self, request);
+        }
         let (parts, body) = request.into_parts();
         if let Some(answer) = cors::preflight(&parts, &self.0.routes) {
             return answer;
@@ -228,7 +263,7 @@ pub fn refusal(refused: ListenerRefusal) -> Response<Bytes> {
 
 /// The table.
 fn routes() -> Vec<Route> {
-    [server::ROUTES, connections::ROUTES, invitations::ROUTES, messages::ROUTES].concat()
+    [server::ROUTES, connections::ROUTES, invitations::ROUTES, messages::ROUTES, wallet::ROUTES].concat()
 }
 
 async fn read<B>(body: B, bytes_max: usize) -> Result<Bytes, Refusal>

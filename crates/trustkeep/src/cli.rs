@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    argv, auditor_server, completion, demo, dev, ledger_client, ledger_server, schema, store_command, usage,
-    vault, version,
+    agent, argv, auditor_server, completion, demo, dev, ledger_client, ledger_server, schema, store_command,
+    usage, vault, version,
 };
 
 /// Secrets, records and identities of an organisation, in one program.
@@ -42,6 +42,9 @@ enum Command {
     Ledger(ledger_server::Args),
     /// Run an Auditor: the second administrative domain, which catches a Ledger that lies
     Auditor(auditor_server::Args),
+    /// An agent: connections and messages with other organisations' agents (the commands of `aca-py`)
+    #[command(subcommand_required = true)]
+    Agent(agent::Args),
     /// Use a ledger: register, execute, validate (the commands of `scalardl` and its relatives)
     LedgerClient(Box<ledger_client::Args>),
     /// Create the tables a configuration needs in its store
@@ -68,6 +71,10 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     match Path::new(&called).file_stem().and_then(|name| name.to_str()) {
         Some("vault") => run_vault(Vault::command(), rest),
+        Some("aca-py") => match agent::words_of_aca_py(&rest) {
+            Some(words) => run_trustkeep(words),
+            None => report(print_line(&version::aca_py())),
+        },
         Some(name) if ledger_client::NAMES.contains(&name) => run_ledger_client(name, rest),
         _ => match rest.split_first() {
             Some((first, rest)) if first == "vault" => {
@@ -98,6 +105,7 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
             Command::Vault(args) => block_on(vault::run(*args)),
             Command::Ledger(args) => block_on(ledger_server::run(args)),
             Command::Auditor(args) => block_on(auditor_server::run(args)),
+            Command::Agent(args) => block_on(agent::run(args)),
             Command::LedgerClient(args) => block_on(ledger_client::run(*args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),

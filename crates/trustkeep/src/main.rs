@@ -5,6 +5,8 @@
 //! This crate knows every service and owns no logic of any: it reads arguments, talks to running
 //! services over their public protocols, and wires services together for `dev` and `server`.
 
+mod agent;
+mod agent_server;
 mod argv;
 mod audit_ledger;
 mod auditor_server;

@@ -45,6 +45,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde_json::{Map, Value};
 
 use crate::{vault_server, version};
 use error::Error;
@@ -139,6 +140,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             Ok(outcome.unwrap_or_else(|error| error.report()))
         }
     }
+}
+
+/// The fields at a path, read as the environment says where the vault is and who asks.
+///
+/// # Errors
+/// The vault does not give them, or has nothing there.
+pub(crate) async fn read_data(
+    path: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Map<String, Value>> {
+    let settings = settings::Settings::resolve(&options::Options::default(), environment)?;
+    let secret = client::Client::new(settings)?.read(path, Vec::new()).await?;
+    secret.map(secret::Secret::into_data).ok_or_else(|| anyhow::anyhow!("there is nothing at {path}"))
 }
 
 async fn dispatch(options: options::Options, command: Command) -> Result<ExitCode, Error> {

@@ -11,6 +11,14 @@ pub(crate) fn vault() -> String {
     format!("Vault v{VAULT_LEVEL} ({COMMIT}), built {BUILD_TIME}")
 }
 
+/// The ACA-Py release whose options and answers the agent keeps to, unless it is told otherwise.
+const ACA_PY_LEVEL: &str = "0.7.3";
+
+/// The line of `aca-py --version`. Scripts take its first word.
+pub(crate) fn aca_py() -> String {
+    format!("{ACA_PY_LEVEL} (Trustkeep {}, {COMMIT})", env!("CARGO_PKG_VERSION"))
+}
+
 /// The text of `trustkeep --version`, after the program's name.
 pub(crate) const TRUSTKEEP: &str = concat!(
     env!("CARGO_PKG_VERSION"),

@@ -37,6 +37,9 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// Everything.
+    pub(super) const ALL: Self = Self { offset: 0, limit: None, is_descending: false };
+
     /// What a call asks for.
     pub(super) fn of(call: &Call) -> Self {
         let limit = call.asked_number("limit");
