@@ -30,7 +30,6 @@ pub use did::LocalDid;
 pub use error::{Error, Result};
 pub use inbound::{Receipt, Received};
 pub use peer::Target;
-pub use settings::{Settings, TransportSettings, Webhook};
 pub use provision::provision_did;
-pub use settings::Settings;
+pub use settings::{Settings, TransportSettings, Webhook};
 pub use work::{EVENTS, OUTBOUND, Outgoing, Work};

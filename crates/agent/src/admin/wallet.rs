@@ -41,7 +41,7 @@ const DID: Shape = Shape {
 };
 const RESULT: Shape =
     Shape { name: "DIDResult", fields: &[Field::new("result", Kind::Object(&DID), "The DID")] };
-const BY_DID: &[Field] = &[Field::checked("did", Check::Did, "DID of interest").required()];
+const OF_DID: Field = Field::checked("did", Check::Did, "DID of interest").required();
 
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/wallet/did", |work, call| Box::pin(list(work, call)))
@@ -62,7 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
         .body(&Shape {
             name: "DIDCreate",
             fields: &[
-                Field::text("method", "sov (default), key, web, did:peer:2 or did:peer:4"),
+                Field::text("method", "sov (default), key or web"),
                 Field::new(
                     "options",
                     Kind::Object(&Shape {
@@ -85,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::post("/wallet/did/public", |work, call| Box::pin(set_public(work, call)))
         .about("wallet", "Assign the current public DID")
         .query(&[
-            BY_DID[0],
+            OF_DID,
             Field::text("conn_id", "Connection identifier"),
             Field::flag("create_transaction_for_endorser", "Create Transaction For Endorser's signature"),
             Field::checked("mediation_id", Check::Uuid, "Identifier for active mediation record to be used"),
@@ -104,7 +104,7 @@ pub(super) const ROUTES: &[Route] = &[
         }),
     Route::get("/wallet/get-did-endpoint", |work, call| Box::pin(get_endpoint(work, call)))
         .about("wallet", "Query DID endpoint in wallet")
-        .query(BY_DID)
+        .query(&[OF_DID])
         .gives(&Shape {
             name: "DIDEndpoint",
             fields: &[
@@ -114,7 +114,7 @@ pub(super) const ROUTES: &[Route] = &[
         }),
     Route::new("PATCH", "/wallet/did/local/rotate-keypair", |work, call| Box::pin(rotate(work, call)))
         .about("wallet", "Rotate keypair for a DID not posted to the ledger")
-        .query(BY_DID),
+        .query(&[OF_DID]),
 ];
 
 async fn list(work: &mut Work, call: &Call) -> Answer {
@@ -151,7 +151,7 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
     let options = call.map("options");
     let option = |name: &str| options.get(name).and_then(Value::as_str);
     let method = call.text("method").unwrap_or("sov");
-    let is_known = matches!(method, "sov" | "key" | "web" | "did:peer:2" | "did:peer:4");
+    let is_known = matches!(method, "sov" | "key" | "web");
     if !is_known && call.generation == Generation::Old {
         let words = Check::OneOf(&["key", "sov"]).words(method);
         let problems = super::validate::Problems::from_iter([("method".to_owned(), json!([words]))]);
@@ -170,29 +170,21 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
         ("web" | "sov", _) | (_, None) => {}
         _ => return Err(Refusal::forbidden(format!("method {method} does not support user-defined DIDs"))),
     }
-    let endpoints = work.settings().endpoints.clone();
-    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
-    let did = match method {
-        "did:peer:2" => LocalDid::create_peer_two(work, &endpoints, &[])?,
-        "did:peer:4" => LocalDid::create_peer_four(work, &endpoints, &[])?,
-        _ => {
-            let keypair = keypair(work, call)?;
-            let verkey = keypair.verkey();
-            let name = match (method, chosen) {
-                ("key", _) => DidKey::new(PublicKey::from(verkey)).to_string(),
-                (_, Some(chosen)) => bare(chosen).to_owned(),
-                (_, None) => Nym::of(&verkey).to_string(),
-            };
-            if method == "web" && !name.starts_with("did:web:") {
-                return Err(Refusal::bad(format!("{name} is no DID of method web")));
-            }
-            match LocalDid::get(work, &name).await {
-                Ok(held) if held.verkey == verkey.to_string() => held,
-                Ok(_) => return Err(Refusal::bad("DID already present in wallet.")),
-                Err(crate::Error::NotFound(_)) => LocalDid::of_key(work, name, method, verkey),
-                Err(error) => return Err(error.into()),
-            }
-        }
+    let keypair = keypair(work, call)?;
+    let verkey = keypair.verkey();
+    let name = match (method, chosen) {
+        ("key", _) => DidKey::new(PublicKey::from(verkey)).to_string(),
+        (_, Some(chosen)) => bare(chosen).to_owned(),
+        (_, None) => Nym::of(&verkey).to_string(),
+    };
+    if method == "web" && !name.starts_with("did:web:") {
+        return Err(Refusal::bad(format!("{name} is no DID of method web")));
+    }
+    let did = match LocalDid::get(work, &name).await {
+        Ok(held) if held.verkey == verkey.to_string() => held,
+        Ok(_) => return Err(Refusal::bad("DID already present in wallet.")),
+        Err(crate::Error::NotFound(_)) => LocalDid::of_key(work, name, method, &verkey),
+        Err(error) => return Err(error.into()),
     };
     Ok(json!({"result": view(&did, None)}))
 }
