@@ -18,6 +18,8 @@
 
 mod backend;
 mod batch;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod filter;
 mod group;

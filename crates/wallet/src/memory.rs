@@ -143,3 +143,26 @@ impl State {
         }
     }
 }
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::conformance::Harness;
+
+    struct Memory(Arc<MemoryWallet>);
+
+    #[async_trait::async_trait]
+    impl Harness for Memory {
+        async fn open(&self) -> Arc<dyn Backend> {
+            self.0.clone()
+        }
+    }
+
+    async fn memory() -> Option<Memory> {
+        Some(Memory(Arc::new(MemoryWallet::new())))
+    }
+
+    crate::conformance!(memory);
+}
