@@ -39,6 +39,7 @@ pub use self::shards::{AllShards, Shards};
 pub(crate) use self::wake::{Places, Wakes};
 
 use self::courier::Courier;
+use self::events::{FEED, Relay};
 use self::outbound::Outbound;
 use self::sessions::Sessions;
 use self::wake::WAITING;
@@ -81,6 +82,7 @@ impl Transport {
         let queue = work(self.webhooks.clone(), self.agent.clone(), shards.clone(), shutdown.clone());
         supervisor.spawn("events", queue);
         supervisor.spawn("agent wakes", self.clone().listen(shutdown.clone()));
+        supervisor.spawn("feed of events", Relay::new(self.agent.clone()).run(shutdown.clone()));
         supervisor.spawn("agent calls", self.clone().tell(shutdown.clone()));
     }
 
@@ -101,6 +103,7 @@ impl Transport {
                 () = shutdown.wait() => return Ok(()),
                 _ = polls.tick() => self.sessions.told_all(),
                 change = changes.recv() => match change {
+                    Ok(change) if change == FEED => self.agent.feed().wake(),
                     Ok(change) => match change.strip_prefix(WAITING) {
                         Some(key) => self.sessions.told(key),
                         None => self.agent.wakes().told(&change),
@@ -187,3 +190,6 @@ async fn work<C: Courier>(
 fn mime_type(settings: &Settings) -> &'static str {
     if settings.old_mime_type { "application/ssi-agent-wire" } else { "application/didcomm-envelope-enc" }
 }
+
+#[cfg(test)]
+mod tests;

@@ -217,7 +217,7 @@ impl Lanes {
         }
         for lane in self.lanes.values() {
             if let Some((abort, since)) = &lane.flight
-                && if lane.is_draining { ends_draining } else { now.saturating_sub(*since) > longest }
+                && if lane.is_draining { ends_draining } else { now.saturating_sub(*since) >= longest }
             {
                 abort.abort();
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use trustkeep_didcomm::message::ReturnRoute;
 use trustkeep_wallet::Wallet;
 
@@ -139,6 +139,11 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Ends the session's pump when dropped, however its socket ends.
+    pub(super) fn closes(&self) -> DropGuard {
+        self.closed.clone().drop_guard()
     }
 
     /// It is over.

@@ -117,6 +117,7 @@ impl Door {
         let settings = &self.agent.settings().transport;
         let clock = self.agent.clock();
         let (session, mut frames) = self.sessions.open();
+        let _closes = session.closes();
         self.sockets.spawn(session.clone().pump(self.agent.wallet().clone()));
         let mut beats = interval(settings.heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);

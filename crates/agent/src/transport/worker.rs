@@ -26,8 +26,8 @@ use crate::Agent;
 
 /// How long one try may take.
 pub(super) const SEND_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long one may still take when the process ends; it is tried again later.
-const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one may still take when the process ends, in ticks; it is tried again later.
+const STOP_TICKS_MAX: u32 = 30;
 /// Tries at the same time.
 const ALOFT_MAX: usize = 256;
 /// Entries in memory, and their bytes; above, no more are read.
@@ -73,6 +73,7 @@ pub(super) struct Worker<C> {
     wallet_rests_until: Option<Duration>,
     reads_next: bool,
     is_stopping: bool,
+    stop_ticks: u32,
 }
 
 /// A try that has ended.
@@ -116,6 +117,7 @@ impl<C: Courier> Worker<C> {
             wallet_rests_until: None,
             reads_next: false,
             is_stopping: false,
+            stop_ticks: 0,
         }
     }
 
@@ -167,7 +169,9 @@ impl<C: Courier> Worker<C> {
     fn tick(&mut self) {
         let now = self.now();
         self.lanes.rise(now);
-        self.lanes.cut(now, if self.is_stopping { STOP_TIME_MAX } else { SEND_TIME_MAX }, self.is_stopping);
+        self.stop_ticks += u32::from(self.is_stopping);
+        let must_end = self.stop_ticks > STOP_TICKS_MAX;
+        self.lanes.cut(now, if must_end { Duration::ZERO } else { SEND_TIME_MAX }, must_end);
         self.is_due = true;
         self.is_crowded |= self.is_short();
         if self.wallet_rests_until.is_some_and(|until| until <= now) {
