@@ -189,7 +189,8 @@ async fn while_the_wallet_does_not_answer_messages_are_refused() {
     let url = format!("http://{}", listener.local_address());
     let mut invitation = invitation;
     invitation["serviceEndpoint"] = url.clone().into();
-    let alice = agent("alice", 2, Settings::default(), SystemClock::shared(), Arc::new(MemoryWallet::new()));
+    let settings = Settings { endpoints: vec![url.clone()], ..Settings::default() };
+    let alice = agent("alice", 2, settings, SystemClock::shared(), Arc::new(MemoryWallet::new()));
     let mut work = Work::new(&alice);
     connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
     let request = work.take_outgoing(|_| true).unwrap().envelope;
