@@ -15,7 +15,7 @@ use self::given::Given;
 use self::option::{Effect, OPTIONS, Takes};
 use crate::agent_server;
 
-pub(crate) use self::settings::{Inbound, Seed, Settings, WalletSettings};
+pub(crate) use self::settings::{Inbound, Settings, WalletSettings};
 pub(crate) use self::wallet_key::fetch as fetch_key;
 
 /// What to do, with ACA-Py's options.

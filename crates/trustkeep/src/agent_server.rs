@@ -1,7 +1,10 @@
 //! An agent: its wallet, its listeners, its admin API, and what brings its messages and events where they belong.
 
+mod shards;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,9 +17,12 @@ use trustkeep_chassis::health::{self, Health};
 use trustkeep_chassis::http::{ListenSettings, Listener};
 use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_crypto::random::SystemRandom;
+use trustkeep_wallet::lease::Membership;
 use trustkeep_wallet::{MemoryWallet, Wallet};
+use trustkeep_wallet_askar::{AskarSettings, AskarWallet, Opening, Options};
 
-use crate::agent::{Inbound, Settings, WalletSettings};
+use self::shards::LeasedShards;
+use crate::agent::{Inbound, Settings, WalletSettings, fetch_key};
 use crate::host::Host;
 use crate::notify;
 
@@ -32,7 +38,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     }
     notify::follow(&host.supervisor);
     let outcome = host.run().await;
-    server.wallet.close().await;
+    server.close().await;
     outcome
 }
 
@@ -42,7 +48,7 @@ pub(crate) async fn provision(settings: Settings) -> anyhow::Result<ExitCode> {
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
-    let wallet = open(&settings.wallet)?;
+    let wallet = open(&settings.wallet).await?;
     let agent = agent(&settings, wallet.clone()).await?;
     let name = settings.wallet.name.as_deref().unwrap_or("in memory");
     writeln!(
@@ -60,8 +66,18 @@ pub(crate) async fn provision(settings: Settings) -> anyhow::Result<ExitCode> {
 pub(crate) struct Server {
     /// What listens where.
     pub(crate) addresses: Vec<(&'static str, SocketAddr)>,
-    /// Closed at the end.
-    pub(crate) wallet: Wallet,
+    wallet: Wallet,
+    membership: Option<Membership>,
+}
+
+impl Server {
+    /// Gives back what others can do, and closes the wallet, once the supervisor has ended the service.
+    pub(crate) async fn close(self) {
+        if let Some(membership) = self.membership {
+            membership.leave().await;
+        }
+        self.wallet.close().await;
+    }
 }
 
 /// Starts an agent, which ends with the supervisor's shutdown.
@@ -87,10 +103,19 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
     };
     let health = Health::new();
     let ready = health.register("agent");
-    let wallet = open(&settings.wallet)?;
+    let wallet = open(&settings.wallet).await?;
     let agent = agent(&settings, wallet.clone()).await?;
     let transport = Transport::new(agent.clone())?;
-    let shards: Arc<dyn Shards> = Arc::new(AllShards::new());
+    // Nobody shares a wallet in memory: there is nothing to wait for.
+    let (membership, shards): (_, Arc<dyn Shards>) = if settings.wallet.is_in_memory {
+        (None, Arc::new(AllShards::new()))
+    } else {
+        let (membership, shards) = LeasedShards::join(wallet.clone());
+        let (shards, held, shutdown) = (Arc::new(shards), membership.held(), supervisor.shutdown().clone());
+        let followed = shards.clone();
+        supervisor.spawn("agent leases", async move { followed.follow(held, shutdown).await });
+        (Some(membership), shards)
+    };
     transport.spawn(supervisor, &shards);
     let mut addresses = Vec::new();
     for (kind, listener) in inbound {
@@ -118,7 +143,7 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
         supervisor.spawn("agent metrics listener", serve);
     }
     ready.ready();
-    Ok(Server { addresses, wallet })
+    Ok(Server { addresses, wallet, membership })
 }
 
 async fn agent(settings: &Settings, wallet: Wallet) -> anyhow::Result<Agent> {
@@ -131,10 +156,32 @@ async fn agent(settings: &Settings, wallet: Wallet) -> anyhow::Result<Agent> {
     Ok(agent)
 }
 
-fn open(settings: &WalletSettings) -> anyhow::Result<Wallet> {
+async fn open(settings: &WalletSettings) -> anyhow::Result<Wallet> {
     if settings.is_in_memory {
         tracing::warn!("the wallet is in memory: what is in it is gone with the process");
         return Ok(Wallet::new(Arc::new(MemoryWallet::new())));
     }
-    anyhow::bail!("wallets that are kept are not built yet: --wallet-type in_memory");
+    let key = match &settings.key {
+        Some(source) => Some(fetch_key(source).await?),
+        None => None,
+    };
+    let (home, acapy_home) = (std::env::var_os("HOME"), std::env::var_os("ACAPY_HOME"));
+    let options = Options {
+        name: settings.name.as_deref(),
+        key: key.as_ref(),
+        key_derivation: settings.key_derivation.as_deref(),
+        storage_type: settings.storage_type.as_deref(),
+        storage_config: settings.storage_config.as_deref(),
+        storage_creds: settings.storage_creds.as_ref(),
+        profile: None,
+        home: home.as_deref().map(Path::new),
+        acapy_home: acapy_home.as_deref().map(Path::new),
+    };
+    let opening = match (settings.is_recreated, settings.is_provisioned) {
+        (true, _) => Opening::Recreated,
+        (false, true) => Opening::Provisioned,
+        (false, false) => Opening::Existing,
+    };
+    let backend = AskarWallet::open(&AskarSettings::from_options(&options)?, opening).await?;
+    Ok(Wallet::new(Arc::new(backend)))
 }

@@ -14,6 +14,7 @@ import processes
 from backends import free_port
 from vault_server import BINARY, TOP
 
+WALLET = ("--wallet-name", "ours", "--wallet-key", "secret", "--auto-provision")
 VERSIONS = pathlib.Path(os.environ.get("TRUSTKEEP_TEST_ACA_PY", TOP / ".test-env/aca-py"))
 _numbers = itertools.count()
 
@@ -133,7 +134,7 @@ class Party:
             return False
 
 
-def ours(folder, webhooks, options=("--wallet-type", "in_memory"), name="ours"):
+def ours(folder, webhooks, options=WALLET, name="ours"):
     """Our agent, called by ACA-Py's name."""
     link = folder / "aca-py"
     if not link.exists():

@@ -157,20 +157,22 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::flag("debug-connections", "ACAPY_DEBUG_CONNECTIONS").start().noted("debugging"),
     Opt::flag("debug-credentials", "ACAPY_DEBUG_CREDENTIALS").start().noted("debugging"),
     Opt::flag("debug-presentations", "ACAPY_DEBUG_PRESENTATIONS").start().noted("debugging"),
-    Opt::flag("invite", "ACAPY_INVITE").start().does("Print an invitation after the start"),
+    Opt::flag("invite", "ACAPY_INVITE").start().noted("invitations at the start: ask the admin API for one"),
     Opt::flag("connections-invite", "ACAPY_CONNECTIONS_INVITE")
         .start()
-        .does("Print an invitation of connections/1.0 after the start"),
-    Opt::one("invite-label", "ACAPY_INVITE_LABEL").start().does("The label of that invitation"),
+        .noted("invitations at the start: ask the admin API for one"),
+    Opt::one("invite-label", "ACAPY_INVITE_LABEL")
+        .start()
+        .noted("invitations at the start: ask the admin API for one"),
     Opt::flag("invite-multi-use", "ACAPY_INVITE_MULTI_USE")
         .start()
-        .does("That invitation may be used by many"),
+        .noted("invitations at the start: ask the admin API for one"),
     Opt::flag("invite-public", "ACAPY_INVITE_PUBLIC")
         .start()
-        .does("That invitation is made by the public DID"),
+        .noted("invitations at the start: ask the admin API for one"),
     Opt::one("invite-metadata-json", "ACAPY_INVITE_METADATA_JSON")
         .start()
-        .does("JSON: what is noted of its connections"),
+        .noted("invitations at the start: ask the admin API for one"),
     Opt::one("test-suite-endpoint", "ACAPY_TEST_SUITE_ENDPOINT").start().noted("debugging"),
     Opt::flag("auto-accept-invites", "ACAPY_AUTO_ACCEPT_INVITES").start().does("Answer invitations at once"),
     Opt::flag("auto-accept-requests", "ACAPY_AUTO_ACCEPT_REQUESTS").start().does("Answer requests at once"),
@@ -199,7 +201,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .does("Tell new connections what the agent can do"),
     Opt::one("disclose-features-list", "ACAPY_DISCLOSE_FEATURES_LIST")
         .start()
-        .does("YAML file with the features that are told"),
+        .noted("a choice of features: all are told"),
     Opt::one("arg-file", "").does("YAML file with options"),
     Opt::one("plugin", "ACAPY_PLUGIN").repeated().noted("plugins"),
     Opt::one("plugin-config", "ACAPY_PLUGIN_CONFIG").noted("plugins"),
@@ -286,12 +288,14 @@ pub(super) const OPTIONS: &[Opt] = &[
         .start()
         .does("Seconds after which a silent WebSocket is closed (15)"),
     Opt::one("mediator-invitation", "ACAPY_MEDIATION_INVITATION")
-        .does("Invitation to the mediator to be used"),
+        .refused("the agent would not be reached by way of it: a mediator at the start is not built yet"),
     Opt::flag("mediator-connections-invite", "ACAPY_MEDIATION_CONNECTIONS_INVITE")
         .noted("a choice: the kind of an invitation is read from it"),
     Opt::flag("open-mediation", "ACAPY_MEDIATION_OPEN").start().does("Grant all requests for mediation"),
-    Opt::one("default-mediator-id", "ACAPY_DEFAULT_MEDIATION_ID").start().does("The mediator to be used"),
-    Opt::flag("clear-default-mediator", "ACAPY_CLEAR_DEFAULT_MEDIATOR").start().does("Use no mediator"),
+    Opt::one("default-mediator-id", "ACAPY_DEFAULT_MEDIATION_ID")
+        .start()
+        .refused("the agent would not be reached by way of it: a mediator at the start is not built yet"),
+    Opt::flag("clear-default-mediator", "ACAPY_CLEAR_DEFAULT_MEDIATOR").start().noted("mediators"),
     Opt::one("seed", "ACAPY_WALLET_SEED").does("Seed of a DID of the wallet: 32 characters, or base64"),
     Opt::flag("wallet-local-did", "ACAPY_WALLET_LOCAL_DID").does("The DID of the seed is not public"),
     Opt::one("wallet-key", "ACAPY_WALLET_KEY").does("The key of the wallet, or vault:PATH#FIELD"),
@@ -336,7 +340,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::exactly("accept-taa", "ACAPY_ACCEPT_TAA", 2).noted("a ledger"),
     Opt::flag("requests-through-public-did", "ACAPY_REQUESTS_THROUGH_PUBLIC_DID")
         .start()
-        .does("Take requests to the public DID that no invitation preceded"),
+        .noted("requests without an invitation"),
     Opt::flag("experimental-didcomm-v2", "ACAPY_EXP_DIDCOMM_V2").start().noted("DIDComm v2"),
     Opt::flag("no-transport", "ACAPY_NO_TRANSPORT").start().does("No messages come in or go out"),
     Opt::flag("wallet-allow-insecure-seed", "ACAPY_WALLET_ALLOW_INSECURE_SEED")

@@ -117,9 +117,6 @@ impl Settings {
         if is_start && !given.has("no-transport") {
             outbound(given)?;
         }
-        if given.has("clear-default-mediator") && given.has("default-mediator-id") {
-            return Err(error("Cannot both set and clear mediation at the same time."));
-        }
         let text = |name: &str| given.one(name).map(str::to_owned);
         let agent = trustkeep_agent::Settings {
             label: text("label"),
