@@ -205,9 +205,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::one("arg-file", "").does("YAML file with options"),
     Opt::one("plugin", "ACAPY_PLUGIN").repeated().noted("plugins"),
     Opt::one("plugin-config", "ACAPY_PLUGIN_CONFIG").noted("plugins"),
-    Opt::many("plugin-config-value", "").short("-o").repeated().noted("plugins"),
+    Opt::many("plugin-config-value", "").short("o").repeated().noted("plugins"),
     Opt::one("storage-type", "ACAPY_STORAGE_TYPE").noted("a choice: ACA-Py passes over it too"),
-    Opt::many("endpoint", "ACAPY_ENDPOINT").short("-e").does("Where the agent is reached, the default first"),
+    Opt::many("endpoint", "ACAPY_ENDPOINT").short("e").does("Where the agent is reached, the default first"),
     Opt::one("profile-endpoint", "ACAPY_PROFILE_ENDPOINT").noted("a ledger"),
     Opt::flag("read-only-ledger", "ACAPY_READ_ONLY_LEDGER").noted("a ledger"),
     Opt::one("tails-server-base-url", "ACAPY_TAILS_SERVER_BASE_URL").noted("revocation"),
@@ -257,20 +257,20 @@ pub(super) const OPTIONS: &[Opt] = &[
         .noted("credentials and proofs"),
     Opt::flag("auto-provision", "ACAPY_AUTO_PROVISION").start().does("Make the wallet if there is none"),
     Opt::exactly("inbound-transport", "ACAPY_INBOUND_TRANSPORT", 3)
-        .short("-it")
+        .short("it")
         .repeated()
         .start()
         .does("Where messages come in: http|ws HOST PORT"),
     Opt::one("outbound-transport", "ACAPY_OUTBOUND_TRANSPORT")
-        .short("-ot")
+        .short("ot")
         .repeated()
         .start()
         .does("How messages go out: http, ws"),
     Opt::one("outbound-queue", "ACAPY_OUTBOUND_TRANSPORT_QUEUE")
-        .short("-oq")
+        .short("oq")
         .start()
         .refused("messages go out by way of the wallet, and no other queue would get them"),
-    Opt::one("label", "ACAPY_LABEL").short("-l").start().does("What the agent calls itself"),
+    Opt::one("label", "ACAPY_LABEL").short("l").start().does("What the agent calls itself"),
     Opt::one("image-url", "ACAPY_IMAGE_URL").start().does("A picture for invitations"),
     Opt::one("max-message-size", "ACAPY_MAX_MESSAGE_SIZE")
         .start()
