@@ -15,7 +15,6 @@ pub mod http;
 mod lanes;
 mod outbound;
 mod sessions;
-mod shards;
 mod shelf;
 mod taking;
 mod wake;
@@ -23,19 +22,22 @@ mod webhooks;
 mod websocket;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use trustkeep_chassis::http::Listener;
 use trustkeep_chassis::shutdown::Shutdown;
 use trustkeep_chassis::supervisor::Supervisor;
+use trustkeep_crypto::random::uuid;
+use trustkeep_wallet::lease::{Held, Holding, Membership, TERM};
+use trustkeep_wallet::queue::{SHARDS, shard_name};
 
 pub use self::events::Feed;
-pub use self::shards::{AllShards, Shards};
 pub(crate) use self::wake::{Places, Wakes};
 
 use self::courier::Courier;
@@ -45,7 +47,7 @@ use self::sessions::Sessions;
 use self::wake::WAITING;
 use self::webhooks::Webhooks;
 use self::worker::Worker;
-use crate::{Agent, Error, Settings};
+use crate::{Agent, EVENTS, Error, OUTBOUND, Settings};
 
 /// How often sessions look for what is set aside though nobody told them.
 const POLL: Duration = Duration::from_secs(10);
@@ -74,12 +76,25 @@ impl Transport {
         })
     }
 
-    /// Begins to work off the shards that this process holds.
-    pub fn spawn(&self, supervisor: &Supervisor, shards: &Arc<dyn Shards>) {
+    /// Begins to work off this process's share of the queues.
+    pub fn spawn(&self, supervisor: &Supervisor) {
+        let names = [OUTBOUND, EVENTS].map(|queue| (0..SHARDS).map(move |shard| shard_name(queue, shard)));
+        let me = uuid(self.agent.random()).to_string();
+        let share = Membership::join(self.agent.wallet().clone(), me, names.into_iter().flatten(), TERM);
+        self.spawn_with(supervisor, &share.held());
+        let shutdown = supervisor.shutdown().clone();
+        supervisor.spawn("share of the queues", async move {
+            shutdown.wait().await;
+            share.leave().await;
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    fn spawn_with(&self, supervisor: &Supervisor, held: &watch::Receiver<Held>) {
         let shutdown = supervisor.shutdown();
-        let queue = work(self.outbound.clone(), self.agent.clone(), shards.clone(), shutdown.clone());
+        let queue = work(self.outbound.clone(), self.agent.clone(), held.clone(), shutdown.clone());
         supervisor.spawn("outbound messages", queue);
-        let queue = work(self.webhooks.clone(), self.agent.clone(), shards.clone(), shutdown.clone());
+        let queue = work(self.webhooks.clone(), self.agent.clone(), held.clone(), shutdown.clone());
         supervisor.spawn("events", queue);
         supervisor.spawn("agent wakes", self.clone().listen(shutdown.clone()));
         supervisor.spawn("feed of events", Relay::new(self.agent.clone()).run(shutdown.clone()));
@@ -143,40 +158,45 @@ impl Transport {
 async fn work<C: Courier>(
     courier: Arc<C>,
     agent: Agent,
-    shards: Arc<dyn Shards>,
+    mut held: watch::Receiver<Held>,
     shutdown: Shutdown,
 ) -> Result<(), String> {
-    let (mut held, queue) = (shards.held(), courier.queue());
+    let queue = courier.queue();
     let mut workers: JoinSet<u16> = JoinSet::new();
-    let mut running: BTreeMap<u16, Shutdown> = BTreeMap::new();
+    let mut running: BTreeMap<u16, (Weak<Holding>, Shutdown)> = BTreeMap::new();
     loop {
-        let wanted: BTreeSet<u16> =
-            if shutdown.is_triggered() { BTreeSet::new() } else { held.borrow_and_update().clone() };
-        for (number, stop) in &running {
-            if !wanted.contains(number) && !stop.is_triggered() {
-                agent.wakes().hold(queue, *number, false);
-                stop.trigger("the shard is another's");
+        let is_over = shutdown.is_triggered();
+        let wanted = if is_over { Held::default() } else { held.borrow_and_update().clone() };
+        for number in 0..SHARDS {
+            let holding = wanted.get(&shard_name(queue, number));
+            match (running.get(&number), holding) {
+                (None, Some(holding)) => {
+                    let stop = Shutdown::new();
+                    running.insert(number, (Arc::downgrade(holding), stop.clone()));
+                    agent.wakes().hold(queue, number, true);
+                    let worker = Worker::new(courier.clone(), agent.clone(), holding.clone(), number);
+                    workers.spawn(async move {
+                        worker.run(stop).await;
+                        number
+                    });
+                }
+                // Held anew, it is begun anew when this one has ended.
+                (Some((known, stop)), holding)
+                    if holding.is_none_or(|holding| known.as_ptr() != Arc::as_ptr(holding)) =>
+                {
+                    agent.wakes().hold(queue, number, false);
+                    stop.trigger("the shard is given back");
+                }
+                _ => {}
             }
         }
-        for number in wanted {
-            if !running.contains_key(&number) {
-                let stop = Shutdown::new();
-                agent.wakes().hold(queue, number, true);
-                let worker = Worker::new(courier.clone(), agent.clone(), shards.clone(), number);
-                let stopped = stop.clone();
-                workers.spawn(async move {
-                    worker.run(stopped).await;
-                    number
-                });
-                running.insert(number, stop);
-            }
-        }
-        if shutdown.is_triggered() && workers.is_empty() {
+        if is_over && workers.is_empty() {
             return Ok(());
         }
+        drop(wanted);
         tokio::select! {
-            () = shutdown.wait(), if !shutdown.is_triggered() => {}
-            changed = held.changed(), if !shutdown.is_triggered() => {
+            () = shutdown.wait(), if !is_over => {}
+            changed = held.changed(), if !is_over => {
                 changed.map_err(|_| "nobody says which shards are held".to_owned())?;
             }
             Some(ended) = workers.join_next() => {

@@ -1,7 +1,5 @@
 //! An agent: its wallet, its listeners, its admin API, and what brings its messages and events where they belong.
 
-mod shards;
-
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,18 +8,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use trustkeep_agent::admin::{self, Admin};
-use trustkeep_agent::transport::{self, AllShards, Shards, Transport};
+use trustkeep_agent::transport::{self, Transport};
 use trustkeep_agent::{Agent, provision_did};
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_chassis::health::{self, Health};
 use trustkeep_chassis::http::{ListenSettings, Listener};
 use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_crypto::random::SystemRandom;
-use trustkeep_wallet::lease::Membership;
 use trustkeep_wallet::{MemoryWallet, Wallet};
 use trustkeep_wallet_askar::{AskarSettings, AskarWallet, Opening, Options};
 
-use self::shards::LeasedShards;
 use crate::agent::{Inbound, Settings, WalletSettings, fetch_key};
 use crate::host::Host;
 use crate::notify;
@@ -67,15 +63,11 @@ pub(crate) struct Server {
     /// What listens where.
     pub(crate) addresses: Vec<(&'static str, SocketAddr)>,
     wallet: Wallet,
-    membership: Option<Membership>,
 }
 
 impl Server {
-    /// Gives back what others can do, and closes the wallet, once the supervisor has ended the service.
+    /// Closes the wallet, once the supervisor has ended the service.
     pub(crate) async fn close(self) {
-        if let Some(membership) = self.membership {
-            membership.leave().await;
-        }
         self.wallet.close().await;
     }
 }
@@ -106,17 +98,7 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
     let wallet = open(&settings.wallet).await?;
     let agent = agent(&settings, wallet.clone()).await?;
     let transport = Transport::new(agent.clone())?;
-    // Nobody shares a wallet in memory: there is nothing to wait for.
-    let (membership, shards): (_, Arc<dyn Shards>) = if settings.wallet.is_in_memory {
-        (None, Arc::new(AllShards::new()))
-    } else {
-        let (membership, shards) = LeasedShards::join(wallet.clone());
-        let (shards, held, shutdown) = (Arc::new(shards), membership.held(), supervisor.shutdown().clone());
-        let followed = shards.clone();
-        supervisor.spawn("agent leases", async move { followed.follow(held, shutdown).await });
-        (Some(membership), shards)
-    };
-    transport.spawn(supervisor, &shards);
+    transport.spawn(supervisor);
     let mut addresses = Vec::new();
     for (kind, listener) in inbound {
         let (address, shutdown) = (listener.local_address(), supervisor.shutdown().clone());
@@ -143,7 +125,7 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
         supervisor.spawn("agent metrics listener", serve);
     }
     ready.ready();
-    Ok(Server { addresses, wallet, membership })
+    Ok(Server { addresses, wallet })
 }
 
 async fn agent(settings: &Settings, wallet: Wallet) -> anyhow::Result<Agent> {

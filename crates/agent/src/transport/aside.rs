@@ -100,7 +100,7 @@ pub(super) async fn drain<C: Courier>(
     wallet: &Wallet,
     shard: &str,
     track: &Track,
-    fence: Option<Expect>,
+    fence: Expect,
     is_old: impl Fn(&Queued) -> bool,
 ) -> Drained {
     let place = failing(shard, track);
@@ -112,9 +112,7 @@ pub(super) async fn drain<C: Courier>(
         if segments.is_empty() {
             let mut batch = Batch::new();
             batch.write(Write::Remove { category: NOTE.to_owned(), name: place });
-            if let Some(fence) = fence {
-                batch.expect(fence);
-            }
+            batch.expect(fence);
             return match wallet.commit(batch).await {
                 Ok(()) => Drained::Empty,
                 Err(error) => Drained::Broken(error.to_string()),

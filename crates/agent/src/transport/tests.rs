@@ -5,7 +5,6 @@ mod http;
 mod sockets;
 mod webhooks;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use trustkeep_chassis::clock::{ManualClock, SharedClock, SystemClock, Timestamp}
 use trustkeep_chassis::http::{ListenSettings, Listener};
 use trustkeep_crypto::random::Seeded;
 use trustkeep_wallet::queue::{CATEGORY, Entry, Lane};
-use trustkeep_wallet::{Backend, Batch, Expect, MemoryWallet, Query, Wallet};
+use trustkeep_wallet::{Backend, Batch, MemoryWallet, Query, Wallet};
 
 use super::*;
 use crate::protocols::{basic_message, connections};
@@ -32,20 +31,6 @@ struct House {
     supervisor: Supervisor,
     address: SocketAddr,
     feed: broadcast::Receiver<Arc<str>>,
-}
-
-/// Some of the shards.
-#[derive(Debug)]
-struct These(watch::Sender<BTreeSet<u16>>);
-
-impl Shards for These {
-    fn held(&self) -> watch::Receiver<BTreeSet<u16>> {
-        self.0.subscribe()
-    }
-
-    fn fence(&self, _shard: u16) -> Option<Expect> {
-        None
-    }
 }
 
 impl House {
@@ -70,7 +55,7 @@ impl House {
             "in",
             super::http::serve(house.agent.clone(), listener, house.supervisor.shutdown().clone()),
         );
-        house.transport.spawn(&house.supervisor, &all());
+        house.transport.spawn(&house.supervisor);
         house
     }
 
@@ -97,12 +82,12 @@ impl House {
     }
 }
 
-fn all() -> Arc<dyn Shards> {
-    Arc::new(AllShards::new())
-}
-
-fn none() -> Arc<dyn Shards> {
-    Arc::new(These(watch::Sender::default()))
+/// Works off nothing.
+fn idle() -> watch::Receiver<Held> {
+    let (sender, held) = watch::channel(Held::default());
+    // Who is to say what is held stays there.
+    std::mem::forget(sender);
+    held
 }
 
 fn agent(label: &str, seed: u64, settings: Settings, clock: SharedClock, backend: Arc<dyn Backend>) -> Agent {

@@ -14,13 +14,13 @@ use futures::{FutureExt as _, future};
 use tokio::time::{MissedTickBehavior, interval};
 use trustkeep_chassis::shutdown::Shutdown;
 use trustkeep_crypto::random::below;
+use trustkeep_wallet::lease::Holding;
 use trustkeep_wallet::queue::{Queued, Segment, shard_name};
 use trustkeep_wallet::{Batch, Expect};
 
 use super::aside::{self, Drained};
 use super::courier::{Courier, Outcome};
 use super::lanes::{Lanes, Piece, Track};
-use super::shards::Shards;
 use super::shelf::Shelf;
 use crate::Agent;
 
@@ -54,7 +54,8 @@ const POLL: Duration = Duration::from_secs(5);
 pub(super) struct Worker<C> {
     courier: Arc<C>,
     agent: Agent,
-    shards: Arc<dyn Shards>,
+    /// Kept until nothing is done here any more: only then another may begin.
+    holding: Arc<Holding>,
     number: u16,
     shard: String,
     shelf: Shelf,
@@ -98,12 +99,12 @@ enum Operated {
 }
 
 impl<C: Courier> Worker<C> {
-    pub(super) fn new(courier: Arc<C>, agent: Agent, shards: Arc<dyn Shards>, number: u16) -> Self {
+    pub(super) fn new(courier: Arc<C>, agent: Agent, holding: Arc<Holding>, number: u16) -> Self {
         Self {
             shard: shard_name(courier.queue(), number),
             courier,
             agent,
-            shards,
+            holding,
             number,
             shelf: Shelf::default(),
             lanes: Lanes::default(),
@@ -399,7 +400,7 @@ impl<C: Courier> Worker<C> {
             | Operated::Removed(Err(error))
             | Operated::SetAside(Err(error), ..) => {
                 tracing::warn!(shard = self.shard, %error, "the wallet does not answer a worker as it should");
-                self.forget(!error.is_conflict());
+                self.forget();
             }
         }
     }
@@ -419,24 +420,20 @@ impl<C: Courier> Worker<C> {
     }
 
     /// Begins anew with what the wallet has; what was delivered is remembered.
-    fn forget(&mut self, is_unavailable: bool) {
+    fn forget(&mut self) {
         self.shelf.forget();
         self.lanes.forget();
         (self.is_stale, self.knows_aside) = (true, false);
-        if is_unavailable {
-            self.wallet_rests_until = Some(self.now() + self.rest(1));
-        }
+        self.wallet_rests_until = Some(self.now() + self.rest(1));
     }
 
-    fn fence(&self) -> Option<Expect> {
-        self.shards.fence(self.number)
+    fn fence(&self) -> Expect {
+        self.holding.fence()
     }
 
     fn fenced(&self) -> Batch {
         let mut batch = Batch::new();
-        if let Some(fence) = self.fence() {
-            batch.expect(fence);
-        }
+        batch.expect(self.fence());
         batch
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use trustkeep_wallet::{Changes, Record, StoredKey};
+use trustkeep_wallet::{Changes, Record, StoredKey, Write, lease};
 
 use super::*;
 
@@ -62,7 +62,7 @@ async fn peers_that_do_not_behave_hold_nobody_up() {
         }
     }
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     for count in 0..20 {
         assert_eq!(next(&mut coming).await, format!("{count} END"));
     }
@@ -111,7 +111,7 @@ async fn thousands_of_messages_for_a_dead_peer_leave_room_for_others() {
         enqueue(&agent, &lane(3, 1), &good, "key", &format!("{number} END")).await;
     }
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     for number in 0..10 {
         assert_eq!(next(&mut coming).await, format!("{number} END"));
     }
@@ -136,7 +136,7 @@ async fn a_message_that_is_too_old_is_given_up_and_the_next_arrives() {
     enqueue(&agent, "lane", &dead, "key", "0 END").await;
     enqueue(&agent, "lane", &good, "key", "1 END").await;
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     until(async || {
         clock.advance(Duration::from_secs(60));
         coming.try_recv().is_ok()
@@ -157,7 +157,7 @@ async fn what_was_delivered_and_not_taken_out_comes_twice_and_nothing_is_lost() 
     }
     backend.fails.store(true, Ordering::SeqCst);
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     for number in 0..3 {
         assert_eq!(next(&mut coming).await, format!("{number} END"));
     }
@@ -167,7 +167,7 @@ async fn what_was_delivered_and_not_taken_out_comes_twice_and_nothing_is_lost() 
     assert_eq!(queued(agent.wallet(), "outbound/").await, 3);
 
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     for number in 0..3 {
         assert_eq!(next(&mut coming).await, format!("{number} END"));
     }
@@ -206,7 +206,7 @@ async fn while_the_wallet_does_not_answer_messages_are_refused() {
     supervisor.join(PATIENCE).await.unwrap();
 }
 
-/// A wallet whose commits fail while they are told to.
+/// A wallet whose commits fail while they are told to, besides those that say who works off what.
 #[derive(Debug)]
 struct Failing {
     inner: MemoryWallet,
@@ -234,7 +234,13 @@ impl Backend for Failing {
     }
 
     async fn commit(&self, batches: &[Batch]) -> Outcome<Vec<Outcome<()>>> {
-        if self.fails.load(Ordering::SeqCst) {
+        let is_lease = |write: &Write| match write {
+            Write::Put(record) => record.category == lease::CATEGORY,
+            Write::Remove { category, .. } => category == lease::CATEGORY,
+            _ => false,
+        };
+        let fails = batches.iter().any(|batch| !batch.writes().iter().any(is_lease));
+        if fails && self.fails.load(Ordering::SeqCst) {
             return Err(trustkeep_wallet::Error::Unavailable("told to".to_owned()));
         }
         self.inner.commit(batches).await

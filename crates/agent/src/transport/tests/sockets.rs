@@ -127,8 +127,8 @@ async fn a_client_without_an_endpoint_has_its_messages_over_its_socket_wherever_
     let second = agent("faber", 2, settings(), SystemClock::shared(), backend.clone());
     let supervisor = Supervisor::new(Shutdown::new());
     let (one, other) = (Transport::new(first.clone()).unwrap(), Transport::new(second.clone()).unwrap());
-    one.spawn(&supervisor, &all());
-    other.spawn(&supervisor, &none());
+    one.spawn(&supervisor);
+    other.spawn_with(&supervisor, &idle());
     let address = open(&other, &supervisor).await;
 
     let nowhere = Settings { endpoints: vec!["didcomm:transport/queue".to_owned()], ..Settings::default() };

@@ -48,7 +48,7 @@ async fn a_controller_that_was_away_is_told_everything_in_order_and_another_at_o
     ];
     assert!(!format!("{settings:?}").contains("secret"));
     let agent = agent("faber", 1, settings, clock.clone(), Arc::new(MemoryWallet::new()));
-    Transport::new(agent.clone()).unwrap().spawn(&supervisor, &all());
+    Transport::new(agent.clone()).unwrap().spawn(&supervisor);
     for number in 0..COUNT {
         let mut work = Work::new(&agent);
         work.tell("lane", "basicmessages", &serde_json::json!({ "content": number }));
@@ -90,8 +90,8 @@ async fn who_listens_to_one_process_hears_what_another_commits() {
     let [one, other] =
         [1, 2].map(|seed| agent("faber", seed, Settings::default(), SystemClock::shared(), backend.clone()));
     let supervisor = Supervisor::new(Shutdown::new());
-    Transport::new(one.clone()).unwrap().spawn(&supervisor, &all());
-    Transport::new(other.clone()).unwrap().spawn(&supervisor, &none());
+    Transport::new(one.clone()).unwrap().spawn(&supervisor);
+    Transport::new(other.clone()).unwrap().spawn_with(&supervisor, &idle());
     let mut feed = one.feed().listen();
     until(async || other.feed().is_listened_to()).await;
     for (number, agent) in [&one, &other, &other].into_iter().enumerate() {
