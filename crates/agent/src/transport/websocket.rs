@@ -171,8 +171,13 @@ impl Door {
         session.close();
         if let Some(code) = code {
             let frame = CloseFrame { code, reason: "".into() };
-            // The other side may have gone, or read nothing: it is not waited for.
-            let goodbye = socket.send(Message::Close(Some(frame)));
+            // Until the other side has closed too: what it has sent and nobody reads would tear the connection down before
+            // our last frame is read. It may have gone, or read nothing: it is not waited for long.
+            let goodbye = async {
+                if socket.send(Message::Close(Some(frame))).await.is_ok() {
+                    while let Some(Ok(_)) = socket.next().await {}
+                }
+            };
             let _ = tokio::time::timeout(settings.heartbeat, goodbye).await;
         }
     }
