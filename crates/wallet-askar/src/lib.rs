@@ -18,6 +18,7 @@ mod news;
 mod opening;
 mod probe;
 mod settings;
+mod statistics;
 mod wallet;
 
 pub use opening::Opening;

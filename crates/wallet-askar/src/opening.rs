@@ -12,7 +12,7 @@ use trustkeep_wallet::{Error, Result};
 
 use crate::failure::{Failure as _, Kind, kind, said};
 use crate::probe::{Found, probe};
-use crate::{AskarSettings, KeyDerivation, Storage};
+use crate::{AskarSettings, KeyDerivation, Storage, statistics};
 
 /// How long to go on while others make the same wallet.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,7 +59,12 @@ pub(crate) async fn open(settings: &AskarSettings, opening: Opening) -> Result<(
             settings.askar_url().expose().open_backend(method, key, settings.profile.clone()).await
         };
         match opened {
-            Ok(backend) => return Ok((backend, is_made)),
+            Ok(backend) => {
+                if let Storage::Sqlite(file) = &settings.storage {
+                    statistics::tell(file).await;
+                }
+                return Ok((backend, is_made));
+            }
             // Others make it: it is there soon, and is not thrown away again.
             Err(error) if began.elapsed() < PATIENCE && is_passing(kind(&error), is_made) => {
                 tracing::info!(

@@ -136,3 +136,19 @@ async fn a_file_that_is_no_database_is_left_as_it_is() {
     }
     assert!(std::fs::read_to_string(file).unwrap().starts_with("a letter"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_finds_records_by_their_tags() {
+    use sqlx::{Connection as _, Row as _};
+    let place = Place::folder();
+    AskarWallet::open(&place.settings(), Opening::Provisioned).await.unwrap();
+    let url = format!("sqlite://{}", place.settings().name);
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    // The condition that Askar's queries have.
+    let plan = "EXPLAIN QUERY PLAN SELECT i.id FROM items i WHERE i.profile_id = 1 AND (i.kind = 2 OR 2 IS NULL) AND i.id IN \
+                (SELECT item_id FROM items_tags WHERE name = 'a' AND value = 'b' AND SUBSTR(value, 1, 12) = 'b' \
+                AND plaintext = 0) ORDER BY id";
+    let plan = sqlx::query(plan).fetch_all(&mut connection).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+    assert!(plan.iter().any(|step| step.contains("SEARCH i USING INTEGER PRIMARY KEY")), "{plan:?}");
+}
