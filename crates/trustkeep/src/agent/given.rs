@@ -94,7 +94,9 @@ impl Given {
                 None => (word.as_str(), None),
             };
             let option = option::named(name, is_start).ok_or_else(|| {
-                UsageError(format!("unrecognized arguments: {word}{}", meant(name, is_start)))
+                // A value too many is no name.
+                let meant = if is_option(name) { meant(name, is_start) } else { String::new() };
+                UsageError(format!("unrecognized arguments: {word}{meant}"))
             })?;
             let most = match option.takes {
                 Takes::Nothing => 0,
