@@ -1,6 +1,6 @@
 //! The agent: settings, a wallet, a clock, randomness.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
 use trustkeep_chassis::clock::SharedClock;
@@ -9,7 +9,7 @@ use trustkeep_didcomm::{Keypair, Prefix, Recipient, Verkey};
 use trustkeep_wallet::{KeyAlgorithm, Wallet};
 
 use crate::transport::{Feed, Wakes};
-use crate::{Error, Result, Settings};
+use crate::{DocumentSource, Error, Result, Settings};
 
 /// Key pairs, and keys of others, that are kept ready: the conversion to X25519 costs as much as a message.
 const KEYS_KEPT: usize = 10_000;
@@ -25,6 +25,8 @@ struct Inner {
     random: Arc<dyn Random>,
     wakes: Wakes,
     feed: Feed,
+    /// What fetches documents, if anything does.
+    documents: OnceLock<Arc<dyn DocumentSource>>,
     /// Of keys in the wallet.
     keypairs: Cache<Verkey, Arc<Keypair>>,
     /// Of anyone.
@@ -36,7 +38,25 @@ impl Agent {
     pub fn new(settings: Settings, wallet: Wallet, clock: SharedClock, random: Arc<dyn Random>) -> Self {
         let (keypairs, recipients) = (Cache::new(KEYS_KEPT), Cache::new(KEYS_KEPT));
         let (wakes, feed) = (Wakes::default(), Feed::default());
-        Self(Arc::new(Inner { settings, wallet, clock, random, wakes, feed, keypairs, recipients }))
+        let documents = OnceLock::new();
+        Self(Arc::new(Inner {
+            settings,
+            wallet,
+            clock,
+            random,
+            documents,
+            wakes,
+            feed,
+            keypairs,
+            recipients,
+        }))
+    }
+
+    /// Lets it resolve `did:web`. Only the first source that it is given counts.
+    #[must_use]
+    pub fn with_documents(self, source: Arc<dyn DocumentSource>) -> Self {
+        self.0.documents.get_or_init(|| source);
+        self
     }
 
     /// How it behaves.
@@ -64,6 +84,10 @@ impl Agent {
 
     pub(crate) fn wakes(&self) -> &Wakes {
         &self.0.wakes
+    }
+
+    pub(crate) fn documents(&self) -> Option<&dyn DocumentSource> {
+        self.0.documents.get().map(|source| &**source)
     }
 
     /// The prefix of the messages that it begins.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use trustkeep_didcomm::{Message, Verkey};
 use trustkeep_wallet::{Query, Record};
 
 use crate::{Error, Result, Work};
@@ -155,6 +156,28 @@ impl Connection {
         }
     }
 
+    /// A new connection of one guest of an invitation for many, not yet saved, with what was noted of the invitation.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub(crate) async fn derive(&self, work: &mut Work, protocol: &str) -> Result<Self> {
+        let mut connection = Self::new(work, Role::Invitee, protocol);
+        connection.invitation_key.clone_from(&self.invitation_key);
+        connection.invitation_msg_id.clone_from(&self.invitation_msg_id);
+        connection.accept = self.accept;
+        for (key, value) in self.all_metadata(work).await? {
+            connection.set_metadata(work, &key, &value).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Whether it is the one of an invitation that someone may still answer.
+    pub(crate) fn awaits_request(&self) -> bool {
+        self.their_role == Some(Role::Invitee)
+            && self.their_did.is_none()
+            && (self.invitation_mode == InvitationMode::Multi || self.state == State::Invitation)
+    }
+
     /// The connection of this id.
     ///
     /// # Errors
@@ -189,6 +212,18 @@ impl Connection {
         work.tell(&self.id, TOPIC, &self.to_view());
     }
 
+    /// Tells the controller of it under another name of its state.
+    pub(crate) fn tell_as(&self, work: &mut Work, state: &str) {
+        let mut view = self.to_view();
+        if let Some(members) = view.as_object_mut() {
+            members.insert("state".to_owned(), state.into());
+            if state == "completed" {
+                members.insert("rfc23_state".to_owned(), state.into());
+            }
+        }
+        work.tell(&self.id, TOPIC, &view);
+    }
+
     /// Removes it with all that belongs to it.
     ///
     /// # Errors
@@ -202,11 +237,7 @@ impl Connection {
         if let Some(record) = work.get(CATEGORY, &self.id).await? {
             work.remove(&record);
         }
-        let mut view = self.to_view();
-        if let Some(members) = view.as_object_mut() {
-            members.insert("state".to_owned(), "deleted".into());
-        }
-        work.tell(&self.id, TOPIC, &view);
+        self.tell_as(work, "deleted");
         Ok(())
     }
 
@@ -253,9 +284,23 @@ impl Connection {
         self.attached(work, INVITATION).await
     }
 
-    /// Keeps the request that it came from.
-    pub fn attach_request(&self, work: &mut Work, request: &Value) {
-        self.attach(work, REQUEST, request);
+    /// Keeps the request that it came from. Its name follows from the request, so that of one that came twice, to two
+    /// instances perhaps, only one makes a connection.
+    pub(crate) fn attach_request(&self, work: &mut Work, key: &Verkey, request: &Message) {
+        let value = Value::Object(request.to_object()).to_string();
+        work.put(Record::new(REQUEST, request_name(key, &request.id), value).tagged(OWNER, &self.id));
+    }
+
+    /// The connection that a request to this key has led to.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub(crate) async fn of_request(work: &mut Work, key: &Verkey, request_id: &str) -> Result<Option<Self>> {
+        let Some(record) = work.get(REQUEST, &request_name(key, request_id)).await? else { return Ok(None) };
+        match record.tag(OWNER) {
+            Some(id) => Self::get(work, id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The request that it came from.
@@ -352,6 +397,10 @@ const TAGS: [&str; 8] = [
     "state",
     "their_role",
 ];
+
+fn request_name(key: &Verkey, request_id: &str) -> String {
+    format!("{request_id}:{key}")
+}
 
 fn none() -> String {
     "none".to_owned()

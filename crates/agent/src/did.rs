@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use trustkeep_didcomm::document::current;
 use trustkeep_didcomm::{Nym, Verkey};
 use trustkeep_wallet::{Query, Record};
 
-use crate::{Error, Result, Work};
+use crate::{Error, Result, Work, peer};
 
 /// The category of our DIDs.
 pub(crate) const CATEGORY: &str = "did";
@@ -44,16 +45,46 @@ impl LocalDid {
 
     /// A DID of a key that is in the wallet.
     pub(crate) fn of_key(work: &mut Work, did: String, method: &str, verkey: &Verkey) -> Self {
-        let did = Self {
+        let did = Self::new(did, method, *verkey);
+        did.save(work);
+        did
+    }
+
+    /// A new `did:peer:4` with a key of its own, in its long form. It is in the wallet by its short form too, as records
+    /// name it.
+    ///
+    /// # Errors
+    /// The endpoints are too long for one.
+    pub fn create_peer_four(work: &mut Work, endpoints: &[&str], routing_keys: &[Verkey]) -> Result<Self> {
+        let verkey = work.new_key()?.verkey();
+        let peer = current::peer_four(verkey, endpoints, routing_keys)?;
+        let long = Self::new(peer.long().to_owned(), "did:peer:4", verkey);
+        long.save(work);
+        Self { did: peer.short().to_owned(), ..long.clone() }.save(work);
+        Ok(long)
+    }
+
+    /// A new `did:peer:2` with a key of its own.
+    ///
+    /// # Errors
+    /// The endpoints are too long for one.
+    pub fn create_peer_two(work: &mut Work, endpoints: &[&str], routing_keys: &[Verkey]) -> Result<Self> {
+        let verkey = work.new_key()?.verkey();
+        let peer = current::peer_two(verkey, verkey.exchange_key()?, endpoints, routing_keys)?;
+        let did = Self::new(peer.as_str().to_owned(), "did:peer:2", verkey);
+        did.save(work);
+        Ok(did)
+    }
+
+    fn new(did: String, method: &str, verkey: Verkey) -> Self {
+        Self {
             did,
             method: method.to_owned(),
             verkey: verkey.to_string(),
             key_type: ed25519(),
             metadata: Map::new(),
             more: Map::new(),
-        };
-        did.save(work);
-        did
+        }
     }
 
     /// Our DID of this name.
@@ -65,13 +96,68 @@ impl LocalDid {
         Self::read(&record.ok_or_else(|| Error::NotFound(format!("Unknown DID: {did}.")))?)
     }
 
-    /// Our DID with this key, if there is one.
+    /// Our DIDs with this key: more than one only where a DID has two forms.
     ///
     /// # Errors
     /// Those of the wallet.
-    pub async fn of_verkey(work: &mut Work, verkey: &Verkey) -> Result<Option<Self>> {
+    pub async fn of_verkey(work: &mut Work, verkey: &Verkey) -> Result<Vec<Self>> {
         let query = Query::tagged(CATEGORY, "verkey", verkey.to_string());
-        work.first(query).await?.map(|record| Self::read(&record)).transpose()
+        work.find(&query).await?.iter().map(Self::read).collect()
+    }
+
+    /// The DID that we have made known to all, if there is one.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub async fn public(work: &mut Work) -> Result<Option<Self>> {
+        if let Some(record) = work.get(PUBLIC.0, PUBLIC.1).await? {
+            let value: Value = serde_json::from_slice(&record.value)
+                .map_err(|error| Error::corrupt(PUBLIC.0, PUBLIC.1, error))?;
+            return match value.get("did").and_then(Value::as_str) {
+                Some(did) => Self::get(work, did).await.map(Some),
+                None => Ok(None),
+            };
+        }
+        // Wallets of ACA-Py before that record marked the DID itself.
+        let all = work.find(&Query::all(CATEGORY)).await?;
+        let all = all.iter().map(Self::read).collect::<Result<Vec<_>>>()?;
+        Ok(all.into_iter().find(|did| did.notes("public")))
+    }
+
+    /// Lets it be the public DID.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub async fn make_public(mut self, work: &mut Work) -> Result<Self> {
+        work.get(PUBLIC.0, PUBLIC.1).await?;
+        let value = serde_json::json!({"did": self.did}).to_string();
+        work.put(Record::new(PUBLIC.0, PUBLIC.1, value));
+        work.get(CATEGORY, &self.did).await?;
+        for note in ["public", "posted"] {
+            self.metadata.insert(note.to_owned(), true.into());
+        }
+        self.save(work);
+        Ok(self)
+    }
+
+    /// Whether others can look it up: it is public, or was posted.
+    pub fn is_posted(&self) -> bool {
+        self.notes("public") || self.notes("posted")
+    }
+
+    /// The form that is sent: the long one of a `did:peer:4`, otherwise itself.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub(crate) async fn sent_form(&self, work: &mut Work) -> Result<String> {
+        if self.did.starts_with("did:peer:4") && peer::short_form(&self.did) == self.did {
+            let forms = Self::of_verkey(work, &self.verkey()?).await?;
+            let long = forms
+                .into_iter()
+                .find(|form| form.did != self.did && peer::short_form(&form.did) == self.did);
+            return Ok(long.map_or_else(|| self.did.clone(), |long| long.did));
+        }
+        Ok(self.did.clone())
     }
 
     /// The DID that we have made known to all, if there is one.

@@ -37,6 +37,11 @@ impl Error {
         Self::Invalid(BTreeMap::from([(field.to_owned(), vec![reason.into()])]))
     }
 
+    /// Whether it is what was sent or asked that is wrong, and not the wallet or the agent.
+    pub(crate) fn is_theirs(&self) -> bool {
+        matches!(self, Self::NotFound(_) | Self::BadRequest(_) | Self::Invalid(_) | Self::Didcomm(_))
+    }
+
     /// ACA-Py's words for a record that is not there.
     pub(crate) fn no_record(category: &str, name: &str) -> Self {
         Self::NotFound(format!("Record not found: {category}/{name}."))

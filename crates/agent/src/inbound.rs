@@ -104,23 +104,24 @@ async fn connection_of(
 ) -> Result<Option<Connection>> {
     if let Some(sender) = sender {
         let mine = LocalDid::of_verkey(work, recipient).await?;
+        let key = recipient.to_string();
         for their_did in peer::dids_of(work, sender).await? {
             let found = Connection::find(work, &Query::tagged(CATEGORY, "their_did", &their_did)).await?;
-            let ours = |connection: &Connection| match (&mine, &connection.my_did) {
-                (Some(mine), Some(my_did)) => mine.did == *my_did,
+            let ours = |connection: &Connection| match &connection.my_did {
+                Some(my_did) if !mine.is_empty() => mine.iter().any(|mine| mine.did == *my_did),
                 // They answer to a key of ours that is no DID's: that of an invitation.
-                (None, _) => connection.invitation_key.as_deref() == Some(recipient.to_string().as_str()),
-                (Some(_), None) => false,
+                _ => mine.is_empty() && connection.invitation_key.as_deref() == Some(&key),
             };
             if let Some(mut connection) = found.into_iter().find(ours) {
                 // Whatever they say shows that they have our response.
                 if connection.state == State::Response && connection.their_role == Some(Role::Invitee) {
-                    connection.state = State::Active;
-                    connection.save(work);
+                    protocols::stand(work, &mut connection).await?;
                 }
                 return Ok(Some(connection));
             }
         }
     }
-    Connection::by_tag(work, "invitation_key", &recipient.to_string(), Some(Role::Invitee)).await
+    let query = Query::tagged(CATEGORY, "invitation_key", recipient.to_string());
+    let invited = Connection::find(work, &query).await?;
+    Ok(invited.into_iter().find(Connection::awaits_request))
 }

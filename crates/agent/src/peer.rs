@@ -5,10 +5,11 @@ use trustkeep_didcomm::document::{Service, legacy};
 use trustkeep_didcomm::{Document, Nym, Verkey};
 use trustkeep_wallet::{Query, Record};
 
+use crate::resolver::{self, DOCUMENT};
+use crate::route::Route;
 use crate::{Connection, Error, LocalDid, Result, Role, State, Work};
 
-/// The categories of others' documents, tagged with the DID, and of their keys, tagged with DID and key.
-const DOCUMENT: &str = "did_doc";
+/// The category of others' keys, tagged with DID and key.
 const KEY: &str = "did_key";
 
 /// Where a message goes, and how it is packed.
@@ -26,33 +27,85 @@ pub struct Target {
     pub connection_id: Option<String>,
 }
 
-/// Keeps another agent's document, and finds it by its keys from now on.
+/// Keeps another agent's document, and finds it by its keys from now on. One that is known keeps its keys: whoever sends
+/// a document for a DID that is in use could take over its connections otherwise.
 ///
 /// # Errors
-/// Those of the wallet.
+/// [`Error::BadRequest`] if the DID is known with other keys.
 pub(crate) async fn store_document(work: &mut Work, did: &str, document: &Value) -> Result<()> {
-    let name = match document_record(work, did).await? {
-        Some(record) => record.name,
+    let did = bare(did);
+    let read = Document::from_value(document)?;
+    let name = match resolver::stored_record(work, did).await? {
+        Some(record) => {
+            let is_fetched = did.starts_with("did:web:");
+            if !is_fetched && Document::parse(&record.value)?.verkeys() != read.verkeys() {
+                return Err(Error::BadRequest(format!("the DID {did} is known with other keys")));
+            }
+            record.name
+        }
         None => work.new_id(),
     };
     work.put(Record::new(DOCUMENT, name, document.to_string()).tagged("did", did));
-    for record in work.find(&Query::tagged(KEY, "did", did)).await? {
-        work.remove(&record);
+    store_keys(work, did, &read).await
+}
+
+/// Resolves another agent's DID, and finds it by its keys from now on.
+///
+/// # Errors
+/// Those of [`crate::resolve`].
+pub(crate) async fn learn(work: &mut Work, did: &str) -> Result<Document> {
+    let document = resolver::learn(work, did).await?;
+    if did.starts_with("did:web:") {
+        store_document(work, did, &document).await?;
+    } else {
+        store_keys(work, short_form(did), &Document::from_value(&document)?).await?;
     }
-    for verkey in Document::from_value(document)?.verkeys() {
+    Ok(Document::from_value(&document)?)
+}
+
+async fn store_keys(work: &mut Work, did: &str, document: &Document) -> Result<()> {
+    let verkeys = document.verkeys();
+    let known = work.find(&Query::tagged(KEY, "did", did)).await?;
+    let is_wanted = |record: &Record| verkeys.iter().any(|key| record.tag("key") == Some(&key.to_string()));
+    for record in known.iter().filter(|record| !is_wanted(record)) {
+        work.remove(record);
+    }
+    for verkey in verkeys {
         let key = verkey.to_string();
-        work.put(Record::new(KEY, work.new_id(), key.clone()).tagged("did", did).tagged("key", key));
+        if !known.iter().any(|record| record.tag("key") == Some(&key)) {
+            work.put(Record::new(KEY, work.new_id(), key.clone()).tagged("did", did).tagged("key", key));
+        }
     }
     Ok(())
 }
 
-/// The DIDs whose documents have this key.
+/// The DIDs whose documents have this key: a `did:peer:4` by its short form, and by its long one if it is kept so.
 ///
 /// # Errors
 /// Those of the wallet.
 pub(crate) async fn dids_of(work: &mut Work, verkey: &Verkey) -> Result<Vec<String>> {
     let records = work.find(&Query::tagged(KEY, "key", verkey.to_string())).await?;
-    Ok(records.iter().filter_map(|record| record.tag("did").map(str::to_owned)).collect())
+    let mut dids = Vec::new();
+    for did in records.iter().filter_map(|record| record.tag("did")) {
+        for form in [short_form(did), did] {
+            if !dids.iter().any(|known| known == form) {
+                dids.push(form.to_owned());
+            }
+        }
+    }
+    Ok(dids)
+}
+
+/// The form of a DID that records name it by: the short one of a `did:peer:4`, of all others itself.
+pub(crate) fn short_form(did: &str) -> &str {
+    const FOUR: &str = "did:peer:4";
+    let document = did.strip_prefix(FOUR).and_then(|rest| rest.find(':'));
+    document.and_then(|at| did.get(..FOUR.len() + at)).unwrap_or(did)
+}
+
+/// A DID as records name it that knew nothing but `did:sov`.
+pub(crate) fn bare(did: &str) -> &str {
+    did.strip_prefix("did:sov:").unwrap_or(did)
 }
 
 /// Where messages over a connection go.
@@ -62,17 +115,26 @@ pub(crate) async fn dids_of(work: &mut Work, verkey: &Verkey) -> Result<Vec<Stri
 pub(crate) async fn target(work: &mut Work, connection: &Connection) -> Result<Target> {
     let my_did = connection.my_did.as_deref();
     let my_did = my_did.ok_or_else(|| unreachable_connection("has no DID of ours yet", connection))?;
-    let mut target = match (connection.state, connection.their_role) {
-        (State::Invitation | State::Request, Some(Role::Inviter)) => {
-            of_invitation(&connection.invitation(work).await?)?
-        }
-        _ => {
-            let did = connection.their_did.as_deref();
-            let did = did.ok_or_else(|| unreachable_connection("has no DID of theirs yet", connection))?;
-            of_document(&document(work, did).await?)?
-        }
+    let sender = LocalDid::get(work, my_did).await?.verkey()?;
+    Ok(Target { sender_key: Some(sender), ..anonymous_target(work, connection).await? })
+}
+
+/// The same without a key of ours.
+///
+/// # Errors
+/// As [`target`].
+pub(crate) async fn anonymous_target(work: &mut Work, connection: &Connection) -> Result<Target> {
+    let is_invited = connection.their_role == Some(Role::Inviter)
+        && matches!(connection.state, State::Invitation | State::Request);
+    let has_invitation = connection.invitation_msg_id.is_some() || connection.their_did.is_none();
+    let mut target = if is_invited && has_invitation {
+        let invitation = connection.invitation(work).await?;
+        of_invitation(work, &invitation).await?
+    } else {
+        let did = connection.their_did.as_deref();
+        let did = did.ok_or_else(|| unreachable_connection("has no DID of theirs yet", connection))?;
+        of_document(&document(work, did).await?)?
     };
-    target.sender_key = Some(LocalDid::get(work, my_did).await?.verkey()?);
     target.connection_id = Some(connection.id.clone());
     Ok(target)
 }
@@ -105,35 +167,46 @@ pub(crate) fn of_service(service: &Service) -> Result<Target> {
     })
 }
 
-/// Another agent's document.
+/// Where whoever invited is reached: by `recipientKeys` and `serviceEndpoint`, by `did`, or by the first of `services`.
 ///
 /// # Errors
-/// [`Error::NotFound`].
-pub(crate) async fn document(work: &mut Work, did: &str) -> Result<Document> {
-    let record = document_record(work, did).await?.ok_or_else(|| Error::no_record(DOCUMENT, did))?;
-    Ok(Document::parse(&record.value)?)
+/// [`Error::BadRequest`] if the invitation does not say.
+pub(crate) async fn of_invitation(work: &mut Work, invitation: &Value) -> Result<Target> {
+    let service = invitation.get("services").and_then(|services| services.get(0));
+    match service.or_else(|| invitation.get("did").filter(|did| !did.is_null())) {
+        Some(Value::String(did)) => of_document(&document(work, did).await?),
+        Some(service) => of_inline(service),
+        None => of_inline(invitation),
+    }
 }
 
-/// Our own document for a bare DID: with the endpoint that was asked for, else with all of the agent's.
+/// Another agent's document, as its connection has it.
+///
+/// # Errors
+/// Those of [`crate::resolve`].
+pub(crate) async fn document(work: &mut Work, did: &str) -> Result<Document> {
+    Ok(Document::from_value(&resolver::known(work, did).await?)?)
+}
+
+/// Our own document for a bare DID.
 ///
 /// # Errors
 /// The DID is none of the bare ones.
-pub(crate) fn own_document(work: &Work, did: &LocalDid, endpoint: Option<&str>) -> Result<Value> {
-    let configured = work.settings().endpoints.iter().map(String::as_str);
-    let endpoints: Vec<&str> = endpoint.map_or_else(|| configured.collect(), |endpoint| vec![endpoint]);
+pub(crate) fn own_document(did: &LocalDid, route: &Route) -> Result<Value> {
     let nym: Nym = did.did.parse()?;
-    Ok(legacy::document(nym, did.verkey()?, &endpoints, &[]))
+    Ok(legacy::document(nym, did.verkey()?, &route.endpoints(), &route.routing_keys))
 }
 
-fn of_invitation(invitation: &Value) -> Result<Target> {
+/// A service that is written out in an invitation.
+fn of_inline(service: &Value) -> Result<Target> {
     let keys = |member: &str| -> Result<Vec<Verkey>> {
-        let keys = invitation.get(member).and_then(Value::as_array).into_iter().flatten();
+        let keys = service.get(member).and_then(Value::as_array).into_iter().flatten();
         Ok(keys
             .filter_map(Value::as_str)
             .map(Verkey::from_any_form)
             .collect::<std::result::Result<_, _>>()?)
     };
-    let endpoint = invitation.get("serviceEndpoint").and_then(Value::as_str);
+    let endpoint = service.get("serviceEndpoint").and_then(Value::as_str);
     Ok(Target {
         endpoint: endpoint
             .ok_or_else(|| Error::BadRequest("the invitation names no endpoint".to_owned()))?
@@ -143,10 +216,6 @@ fn of_invitation(invitation: &Value) -> Result<Target> {
         sender_key: None,
         connection_id: None,
     })
-}
-
-async fn document_record(work: &mut Work, did: &str) -> Result<Option<Record>> {
-    work.first(Query::tagged(DOCUMENT, "did", did)).await
 }
 
 fn unreachable_connection(why: &str, connection: &Connection) -> Error {

@@ -26,12 +26,20 @@ pub struct Settings {
     pub auto_disclose_features: bool,
     /// `--public-invites`: invitations by its public DID are allowed.
     pub public_invites: bool,
+    /// `--requests-through-public-did`: whoever knows the public DID may ask for a connection without an invitation.
+    pub requests_through_public_did: bool,
+    /// `--disclose-features-list`, `protocols`: all that is told of what it can do; everything if it is empty.
+    pub disclose_protocols: Vec<String>,
+    /// `--disclose-features-list`, `goal-codes`: the same of goal codes.
+    pub disclose_goal_codes: Vec<String>,
     /// `--monitor-ping`: pings are told to the controller.
     pub monitor_ping: bool,
     /// `--monitor-forward`: forwarded messages are told to the controller.
     pub monitor_forward: bool,
     /// `--open-mediation`: requests for mediation are granted.
     pub open_mediation: bool,
+    /// `--mediator-invitation`: the invitation of a mediator that is to be the default one, as a URL.
+    pub mediator_invitation: Option<String>,
     /// Whether message types begin with `did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/`, as ACA-Py's did by default up to 0.10.
     pub old_prefix: bool,
     /// Whether envelopes are sent as `application/ssi-agent-wire`, as ACA-Py did by default up to 0.10.

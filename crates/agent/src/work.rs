@@ -9,7 +9,7 @@ use trustkeep_chassis::clock::Timestamp;
 use trustkeep_crypto::random::uuid;
 use trustkeep_didcomm::envelope::{anoncrypt, authcrypt};
 use trustkeep_didcomm::message::ReturnRoute;
-use trustkeep_didcomm::{Keypair, Message, MessageType, Recipient, Version, forward};
+use trustkeep_didcomm::{Keypair, Message, MessageType, Recipient, Verkey, Version, forward};
 use trustkeep_wallet::queue::{Entry, Lane};
 use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Write};
 
@@ -187,6 +187,15 @@ impl Work {
         Ok(keypair)
     }
 
+    /// The key pair of a verkey, which the wallet has to hold.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it does not.
+    pub(crate) async fn keypair(&self, verkey: &Verkey) -> Result<Arc<Keypair>> {
+        let keypair = self.agent.keypair(verkey).await?;
+        keypair.ok_or_else(|| Error::Internal(format!("the wallet does not hold the key {verkey}")))
+    }
+
     /// Puts a key pair into the wallet.
     pub fn put_key(&mut self, keypair: &Arc<Keypair>) {
         self.agent.keep(keypair);
@@ -223,9 +232,7 @@ impl Work {
         };
         let packed = match &target.sender_key {
             Some(verkey) => {
-                let keypair = self.agent.keypair(verkey).await?;
-                let keypair = keypair
-                    .ok_or_else(|| Error::Internal(format!("the wallet does not hold the key {verkey}")))?;
+                let keypair = self.keypair(verkey).await?;
                 authcrypt(&message.to_bytes(), &recipients, &keypair, random)?
             }
             None => anoncrypt(&message.to_bytes(), &recipients, random)?,
@@ -306,7 +313,7 @@ impl Work {
         Ok(())
     }
 
-    fn recipients(&self, keys: &[trustkeep_didcomm::Verkey]) -> Result<Vec<Recipient>> {
+    fn recipients(&self, keys: &[Verkey]) -> Result<Vec<Recipient>> {
         keys.iter().map(|verkey| self.agent.recipient(*verkey)).collect()
     }
 }

@@ -77,6 +77,15 @@ impl Verkey {
         DidKey::new(PublicKey::Ed25519(*self)).to_string()
     }
 
+    /// Its X25519 image, the key that boxes for it are made with; documents that name keys for both write it beside.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the field `key` if it is no point of the curve, or one of small order.
+    pub fn exchange_key(&self) -> Result<[u8; 32]> {
+        let image = agreement(self)?.with_public_bytes(|bytes| bytes.try_into().ok());
+        image.ok_or(Error::Library { operation: "converting a key" })
+    }
+
     /// Checks an Ed25519 signature (RFC 8032) over `message`.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::field::{Field, Kind, Shape};
 use super::refusal::Refusal;
 use super::route::Route;
 use crate::Work;
-use crate::protocols::connections::{self, NewInvitation};
+use crate::protocols::connections::{self, InvitationOptions, NewInvitation};
 
 const ALIAS: Field = Field::text("alias", "What the controller calls the connection");
 const AUTO_ACCEPT: Field = Field::flag("auto_accept", "Auto-accept connection (defaults to configuration)");
@@ -82,13 +82,20 @@ pub(super) const ROUTES: &[Route] = &[
 
 async fn create(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
     if call.asked_flag("public") == Some(true) {
-        return Err(if work.settings().public_invites {
-            Refusal::bad("Cannot create public invitation with no public DID.")
-        } else {
-            Refusal::forbidden("Configuration does not include public invitations")
-        });
+        if !work.settings().public_invites {
+            return Err(Refusal::forbidden("Configuration does not include public invitations"));
+        }
+        let asked = NewInvitation {
+            multi_use: call.asked_flag("multi_use").unwrap_or_default(),
+            my_label: call.owned("my_label"),
+            metadata: call.map("metadata"),
+            ..NewInvitation::default()
+        };
+        let invitation = connections::create_public_invitation(work, asked).await?;
+        let own = work.settings().endpoints.first().cloned();
+        let base = call.admin.0.settings.invite_base_url.clone().or(own).unwrap_or_default();
+        return Ok(json!({"invitation": invitation, "invitation_url": url(&base, "c_i", &invitation)}));
     }
-    no_mediation(call.text("mediation_id"))?;
     let asked = NewInvitation {
         alias: call.asked("alias").map(str::to_owned),
         auto_accept: call.asked_flag("auto_accept"),
@@ -97,6 +104,7 @@ async fn create(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
         service_endpoint: call.owned("service_endpoint"),
         recipient_keys: call.texts("recipient_keys"),
         routing_keys: call.texts("routing_keys"),
+        mediation_id: call.owned("mediation_id"),
         metadata: call.map("metadata"),
     };
     let (connection, invitation) = connections::create_invitation(work, asked).await?;
@@ -120,7 +128,6 @@ async fn receive(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
     if let Some(why) = misfit(call) {
         return Err(Refusal::bad(format!("ConnectionInvitation schema validation failed. {why}.")));
     }
-    no_mediation(call.asked("mediation_id"))?;
     let mut invitation = call.whole.clone();
     // ACA-Py gives both to an invitation that came without.
     if !invitation.contains_key("@type") {
@@ -130,17 +137,20 @@ async fn receive(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
     if !invitation.contains_key("@id") {
         invitation.insert("@id".to_owned(), work.new_id().into());
     }
-    let alias = call.asked("alias").map(str::to_owned);
-    let auto_accept = call.asked_flag("auto_accept");
-    let connection =
-        connections::receive_invitation(work, &Value::Object(invitation), alias, auto_accept).await?;
+    let said = InvitationOptions {
+        alias: call.asked("alias").map(str::to_owned),
+        auto_accept: call.asked_flag("auto_accept"),
+        mediation_id: call.asked("mediation_id").map(str::to_owned),
+        their_public_did: None,
+    };
+    let connection = connections::receive_invitation(work, &Value::Object(invitation), said).await?;
     Ok(connection.to_view())
 }
 
 async fn accept_invitation(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
-    no_mediation(call.asked("mediation_id"))?;
-    let [label, endpoint] = ["my_label", "my_endpoint"].map(|name| call.asked(name).map(str::to_owned));
-    Ok(connections::accept_invitation(work, call.id(), label, endpoint).await?.to_view())
+    let [label, endpoint, mediation] =
+        ["my_label", "my_endpoint", "mediation_id"].map(|name| call.asked(name).map(str::to_owned));
+    Ok(connections::accept_invitation(work, call.id(), label, endpoint, mediation).await?.to_view())
 }
 
 async fn accept_request(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
@@ -166,12 +176,5 @@ fn misfit(call: &Call) -> Option<String> {
             Some("{('did', 'recipientKeys', 'serviceEndpoint'): ['Missing required field(s)']}".to_owned())
         }
         _ => None,
-    }
-}
-
-fn no_mediation(id: Option<&str>) -> Result<(), Refusal> {
-    match id {
-        Some(id) => Err(Refusal::bad(format!("Record not found: mediation_requests/{id}."))),
-        None => Ok(()),
     }
 }

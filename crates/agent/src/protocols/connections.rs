@@ -1,21 +1,17 @@
 //! `connections/1.0` (RFC 0160): invitation, request, response; and what the first message afterwards shows.
 
-use serde_json::{Value, json};
-use trustkeep_didcomm::message::{ProblemReport, Thread};
-use trustkeep_didcomm::{Document, Message, SignatureDecorator, Verkey, Version};
-use trustkeep_wallet::Query;
+mod exchange;
 
-use super::trust_ping;
-use crate::{
-    Accept, Connection, Error, InvitationMode, LocalDid, Received, Result, Role, State, Target, Work, peer,
-};
+use serde_json::Value;
+use trustkeep_didcomm::{Message, Verkey, Version};
+
+use super::accept;
+use crate::route::{Route, Wanted};
+use crate::{Accept, Connection, Error, InvitationMode, LocalDid, Received, Result, Role, State, Work, peer};
 
 const PROTOCOL: &str = "connections";
 pub(crate) const NAME: &str = "connections/1.0";
 const VERSION: Version = Version::new(1, 0);
-/// What an error costs that is told in a problem report.
-const REQUEST_NOT_ACCEPTED: &str = "request_not_accepted";
-const RESPONSE_NOT_ACCEPTED: &str = "response_not_accepted";
 
 /// What the controller asks of an invitation.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +30,8 @@ pub struct NewInvitation {
     pub recipient_keys: Vec<String>,
     /// The mediators to wrap for.
     pub routing_keys: Vec<String>,
+    /// The mediator to go through.
+    pub mediation_id: Option<String>,
     /// What is noted of every connection that comes of it.
     pub metadata: serde_json::Map<String, Value>,
 }
@@ -43,10 +41,19 @@ pub struct NewInvitation {
 /// # Errors
 /// [`Error::BadRequest`] for a key that is none, or without an endpoint.
 pub async fn create_invitation(work: &mut Work, asked: NewInvitation) -> Result<(Connection, Value)> {
+    let wanted = Wanted {
+        endpoint: asked.service_endpoint.as_deref(),
+        mediation_id: asked.mediation_id.as_deref(),
+        or_default: true,
+    };
+    let route = Route::find(work, wanted).await?;
     let key = match asked.recipient_keys.first() {
         Some(key) => Verkey::from_any_form(key).map_err(|error| Error::BadRequest(error.to_string()))?,
         None => work.new_key()?.verkey(),
     };
+    if work.agent().keypair(&key).await?.is_none() && !asked.recipient_keys.is_empty() {
+        return Err(Error::BadRequest(format!("the wallet does not hold the key {key}")));
+    }
     let keys = if asked.recipient_keys.is_empty() { vec![key.to_string()] } else { asked.recipient_keys };
     let mut connection = Connection::new(work, Role::Invitee, NAME);
     connection.invitation_key = Some(key.to_string());
@@ -55,17 +62,14 @@ pub async fn create_invitation(work: &mut Work, asked: NewInvitation) -> Result<
     if asked.multi_use {
         connection.invitation_mode = InvitationMode::Multi;
     }
-    let mut message = work.message(PROTOCOL, VERSION, "invitation");
-    let label = asked.my_label.or_else(|| work.settings().label.clone());
-    let endpoint = asked.service_endpoint.or_else(|| work.settings().endpoints.first().cloned());
-    message.body.insert("label".to_owned(), label.unwrap_or_default().into());
+    let mut message = blank(work, asked.my_label);
     message.body.insert("recipientKeys".to_owned(), keys.into());
+    let endpoint = route.endpoints.first().map(String::as_str);
     message.body.insert("serviceEndpoint".to_owned(), endpoint.map_or(Value::Null, Value::from));
-    if !asked.routing_keys.is_empty() {
-        message.body.insert("routingKeys".to_owned(), asked.routing_keys.into());
-    }
-    if let Some(image) = work.settings().image_url.clone() {
-        message.body.insert("imageUrl".to_owned(), image.into());
+    let mut routing_keys = asked.routing_keys;
+    routing_keys.extend(route.routing_keys.iter().map(ToString::to_string));
+    if !routing_keys.is_empty() {
+        message.body.insert("routingKeys".to_owned(), routing_keys.into());
     }
     let invitation = Value::Object(message.to_object());
     connection.save(work);
@@ -73,7 +77,55 @@ pub async fn create_invitation(work: &mut Work, asked: NewInvitation) -> Result<
     for (key, value) in &asked.metadata {
         connection.set_metadata(work, key, value).await?;
     }
+    route.note(work, &connection).await?;
+    route.announce(work, &key, None).await?;
     Ok((connection, invitation))
+}
+
+/// Makes an invitation by our public DID. There is no connection yet: anyone may ask for one.
+///
+/// # Errors
+/// [`Error::BadRequest`] if such are not allowed, there is no public DID, or what is asked for needs a connection.
+pub async fn create_public_invitation(work: &mut Work, asked: NewInvitation) -> Result<Value> {
+    let did = LocalDid::public(work).await?;
+    let refused = [
+        (!work.settings().public_invites, "Public invitations are not enabled"),
+        (did.is_none(), "Cannot create public invitation with no public DID"),
+        (asked.multi_use, "Cannot use public and multi_use at the same time"),
+        (!asked.metadata.is_empty(), "Cannot use public and set metadata at the same time"),
+    ];
+    if let Some((_, words)) = refused.iter().find(|(holds, _)| *holds) {
+        return Err(Error::BadRequest((*words).to_owned()));
+    }
+    let did = did.map(|did| did.did).unwrap_or_default();
+    let did = if did.starts_with("did:") { did } else { format!("did:sov:{did}") };
+    let mut message = blank(work, asked.my_label);
+    message.body.insert("did".to_owned(), did.into());
+    Ok(Value::Object(message.to_object()))
+}
+
+/// An invitation that says who invites and not yet how to answer.
+fn blank(work: &Work, my_label: Option<String>) -> Message {
+    let mut message = work.message(PROTOCOL, VERSION, "invitation");
+    let label = my_label.or_else(|| work.settings().label.clone());
+    message.body.insert("label".to_owned(), label.unwrap_or_default().into());
+    if let Some(image) = work.settings().image_url.clone() {
+        message.body.insert("imageUrl".to_owned(), image.into());
+    }
+    message
+}
+
+/// What the controller says when it hands in an invitation.
+#[derive(Clone, Debug, Default)]
+pub struct InvitationOptions {
+    /// What it calls the connection.
+    pub alias: Option<String>,
+    /// Whether it is answered at once; the agent's setting if it does not say.
+    pub auto_accept: Option<bool>,
+    /// The mediator to go through.
+    pub mediation_id: Option<String>,
+    /// The DID that invites, if it was a DID.
+    pub their_public_did: Option<String>,
 }
 
 /// Takes an invitation, and answers it if that is wanted at once.
@@ -83,31 +135,50 @@ pub async fn create_invitation(work: &mut Work, asked: NewInvitation) -> Result<
 pub async fn receive_invitation(
     work: &mut Work,
     invitation: &Value,
-    alias: Option<String>,
-    auto_accept: Option<bool>,
+    said: InvitationOptions,
 ) -> Result<Connection> {
     let object = invitation.as_object().cloned();
     let message =
         Message::from_object(object.ok_or_else(|| Error::BadRequest("not an invitation".to_owned()))?)?;
-    let keys = message.body.get("recipientKeys").and_then(Value::as_array);
-    let key = keys.and_then(|keys| keys.first()).and_then(Value::as_str);
-    let key = key.ok_or_else(|| Error::BadRequest("Invitation must contain recipient key(s)".to_owned()))?;
-    let key = Verkey::from_any_form(key)?;
-    if message.body.get("serviceEndpoint").and_then(Value::as_str).is_none() {
-        return Err(Error::BadRequest("Invitation must contain an endpoint".to_owned()));
+    let did = message.body.get("did").and_then(Value::as_str).map(str::to_owned);
+    if let Some(did) = &did {
+        peer::learn(work, did).await?;
+    } else {
+        check_invitation(&message)?;
     }
+    let target = peer::of_invitation(work, invitation).await?;
+    let key = target.recipient_keys.first().ok_or_else(no_key)?;
     let mut connection = Connection::new(work, Role::Inviter, NAME);
     connection.invitation_key = Some(key.to_string());
     connection.invitation_msg_id = Some(message.id.clone());
     connection.their_label = message.body.get("label").and_then(Value::as_str).map(str::to_owned);
-    connection.accept = accept(auto_accept, work.settings().auto_accept_invites);
-    connection.alias = alias;
+    connection.their_public_did = said.their_public_did.or(did);
+    connection.accept = accept(said.auto_accept, work.settings().auto_accept_invites);
+    connection.alias = said.alias;
     connection.save(work);
     connection.attach_invitation(work, invitation);
+    let wanted = Wanted { mediation_id: said.mediation_id.as_deref(), or_default: true, endpoint: None };
     if connection.accept == Accept::Auto {
-        send_request(work, &mut connection, None, None).await?;
+        exchange::request(work, &mut connection, None, wanted).await?;
+    } else if wanted.mediation_id.is_some() {
+        Route::of(work, &connection, wanted).await?;
     }
     Ok(connection)
+}
+
+fn check_invitation(message: &Message) -> Result<()> {
+    let keys = message.body.get("recipientKeys").and_then(Value::as_array);
+    if keys.is_none_or(Vec::is_empty) {
+        return Err(no_key());
+    }
+    if message.body.get("serviceEndpoint").and_then(Value::as_str).is_none() {
+        return Err(Error::BadRequest("Invitation must contain an endpoint".to_owned()));
+    }
+    Ok(())
+}
+
+fn no_key() -> Error {
+    Error::BadRequest("Invitation must contain recipient key(s)".to_owned())
 }
 
 /// Answers an invitation that was taken.
@@ -119,12 +190,15 @@ pub async fn accept_invitation(
     connection_id: &str,
     my_label: Option<String>,
     my_endpoint: Option<String>,
+    mediation_id: Option<String>,
 ) -> Result<Connection> {
     let mut connection = Connection::get(work, connection_id).await?;
     if connection.state != State::Invitation || connection.their_role != Some(Role::Inviter) {
         return Err(Error::BadRequest("Connection is not in the invitation state".to_owned()));
     }
-    send_request(work, &mut connection, my_label, my_endpoint).await?;
+    let wanted =
+        Wanted { endpoint: my_endpoint.as_deref(), mediation_id: mediation_id.as_deref(), or_default: true };
+    exchange::request(work, &mut connection, my_label, wanted).await?;
     Ok(connection)
 }
 
@@ -138,232 +212,16 @@ pub async fn accept_request(
     my_endpoint: Option<String>,
 ) -> Result<Connection> {
     let mut connection = Connection::get(work, connection_id).await?;
-    send_response(work, &mut connection, my_endpoint).await?;
+    let wanted = Wanted { endpoint: my_endpoint.as_deref(), ..Wanted::default() };
+    exchange::respond(work, &mut connection, wanted).await?;
     Ok(connection)
 }
 
 pub(crate) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
     match received.message.kind.name.as_str() {
-        "request" => receive_request(work, received).await,
-        "response" => receive_response(work, received).await,
-        "problem_report" => receive_problem(work, received).await,
-        _ => Ok(()),
+        "request" => exchange::receive_request(work, received).await,
+        "response" => exchange::receive_response(work, received).await,
+        "problem_report" | "problem-report" => exchange::receive_problem(work, received).await,
+        _ => super::problem_report::unknown(work, received).await,
     }
-}
-
-async fn send_request(
-    work: &mut Work,
-    connection: &mut Connection,
-    my_label: Option<String>,
-    my_endpoint: Option<String>,
-) -> Result<()> {
-    let did = own_did(work, connection).await?;
-    let mut message = work.message(PROTOCOL, VERSION, "request");
-    let document = peer::own_document(work, &did, my_endpoint.as_deref())?;
-    let label = my_label.or_else(|| work.settings().label.clone());
-    message.body.insert("label".to_owned(), label.unwrap_or_default().into());
-    message.body.insert("connection".to_owned(), json!({"DID": did.did, "DIDDoc": document}));
-    message.thread = Some(Thread {
-        thid: Some(message.id.clone()),
-        pthid: connection.invitation_msg_id.clone(),
-        ..Thread::default()
-    });
-    connection.request_id = Some(message.id.clone());
-    connection.state = State::Request;
-    connection.save(work);
-    let target = peer::target(work, connection).await?;
-    work.send(&connection.id, &target, &message).await
-}
-
-async fn receive_request(work: &mut Work, received: &Received) -> Result<()> {
-    let (Some(key), message) = (&received.recipient, &received.message) else { return Ok(()) };
-    let (their_did, document) = match detail(message.body.get("connection")) {
-        Ok(detail) => detail,
-        Err(error) => {
-            tracing::info!(%error, "a request that cannot be read");
-            return Ok(());
-        }
-    };
-    let key_name = key.to_string();
-    let query = Query::tagged(crate::connection::CATEGORY, "invitation_key", &key_name);
-    let invited = Connection::find(work, &query).await?;
-    let is_open = |connection: &&Connection| {
-        connection.their_role == Some(Role::Invitee)
-            && (connection.invitation_mode == InvitationMode::Multi || connection.state == State::Invitation)
-            && connection.their_did.is_none()
-    };
-    let Some(invited) = invited.iter().find(is_open).cloned() else {
-        tracing::info!(key = key_name, "a request for an invitation that is not open");
-        return problem(work, message, &document, Some(*key), REQUEST_NOT_ACCEPTED, "No open invitation")
-            .await;
-    };
-    let mut connection = if invited.invitation_mode == InvitationMode::Multi {
-        let mut connection = Connection::new(work, Role::Invitee, NAME);
-        connection.invitation_key = Some(key_name);
-        connection.accept = invited.accept;
-        for (key, value) in invited.all_metadata(work).await? {
-            connection.set_metadata(work, &key, &value).await?;
-        }
-        connection
-    } else {
-        invited
-    };
-    peer::store_document(work, &their_did, &document).await?;
-    connection.their_label = message.body.get("label").and_then(Value::as_str).map(str::to_owned);
-    connection.their_did = Some(their_did);
-    connection.state = State::Request;
-    connection.save(work);
-    connection.attach_request(work, &Value::Object(message.to_object()));
-    if connection.accept == Accept::Auto {
-        send_response(work, &mut connection, None).await?;
-    }
-    Ok(())
-}
-
-async fn send_response(
-    work: &mut Work,
-    connection: &mut Connection,
-    my_endpoint: Option<String>,
-) -> Result<()> {
-    if !matches!(connection.state, State::Request | State::Response)
-        || connection.their_role != Some(Role::Invitee)
-    {
-        return Err(Error::BadRequest("Connection is not in the request or response state".to_owned()));
-    }
-    let request = connection.request(work).await?;
-    let request = Message::from_object(request.as_object().cloned().unwrap_or_default())?;
-    let did = own_did(work, connection).await?;
-    let document = peer::own_document(work, &did, my_endpoint.as_deref())?;
-    let key = connection.invitation_key.as_deref().unwrap_or_default().parse::<Verkey>()?;
-    let keypair = work.agent().keypair(&key).await?;
-    let keypair =
-        keypair.ok_or_else(|| Error::Internal(format!("the wallet does not hold the key {key}")))?;
-    let now = u64::try_from(work.now().as_second()).unwrap_or_default();
-    let mut message = work.reply(&request, "response");
-    let detail = json!({"DID": did.did, "DIDDoc": document});
-    let signed = SignatureDecorator::sign(&detail, &keypair, now, message.kind.prefix);
-    let signed = serde_json::to_value(signed).map_err(|error| Error::Internal(error.to_string()))?;
-    message.body.insert("connection~sig".to_owned(), signed);
-    connection.state = State::Response;
-    connection.save(work);
-    let target = peer::target(work, connection).await?;
-    work.send(&connection.id, &target, &message).await
-}
-
-async fn receive_response(work: &mut Work, received: &Received) -> Result<()> {
-    let message = &received.message;
-    let by_thread = Connection::by_tag(work, "request_id", message.thread_id(), Some(Role::Inviter)).await?;
-    let Some(mut connection) = by_thread.or_else(|| received.connection.clone()) else {
-        tracing::info!(thread = message.thread_id(), "a response to no request of ours");
-        return Ok(());
-    };
-    if !matches!(connection.state, State::Request | State::Response) {
-        tracing::info!(connection = connection.id, "a response to a connection that stands");
-        return Ok(());
-    }
-    let key = connection.invitation_key.clone().unwrap_or_default();
-    let signed = message.signed_member("connection~sig");
-    // Who invited has signed it with the key of the invitation: nobody else may answer in his place.
-    let checked = signed.map_err(Error::from).and_then(|signed| {
-        if signed.signer.to_string() == key {
-            detail(Some(&signed.value))
-        } else {
-            Err(Error::BadRequest("the response is not signed by the invitation's key".to_owned()))
-        }
-    });
-    let (their_did, document) = match checked {
-        Ok(detail) => detail,
-        Err(error) => {
-            tracing::info!(%error, connection = connection.id, "a response that is not accepted");
-            let target = peer::target(work, &connection).await?;
-            return report(work, message, &connection.id, &target, RESPONSE_NOT_ACCEPTED, &error.to_string())
-                .await;
-        }
-    };
-    let was_request = connection.state == State::Request;
-    peer::store_document(work, &their_did, &document).await?;
-    connection.their_did = Some(their_did);
-    connection.state = State::Response;
-    connection.save(work);
-    if was_request && work.settings().auto_ping_connection {
-        trust_ping::ping(work, &connection, Some("ping")).await?;
-        connection.state = State::Active;
-        connection.save(work);
-    }
-    Ok(())
-}
-
-async fn receive_problem(work: &mut Work, received: &Received) -> Result<()> {
-    let report: ProblemReport = received.message.body_as()?;
-    let by_thread = Connection::by_tag(work, "request_id", received.message.thread_id(), None).await?;
-    let Some(mut connection) = by_thread.or_else(|| received.connection.clone()) else { return Ok(()) };
-    // One that stands is not undone by a report: anyone may have kept one.
-    if matches!(connection.state, State::Request | State::Invitation) {
-        connection.state = State::Abandoned;
-        let words = [report.code(), report.words()];
-        connection.error_msg = Some(words.into_iter().flatten().collect::<Vec<_>>().join(": "));
-        connection.save(work);
-    }
-    Ok(())
-}
-
-/// Tells the sender of a request what is wrong with it, at the address that it gave.
-async fn problem(
-    work: &mut Work,
-    message: &Message,
-    document: &Value,
-    sender_key: Option<Verkey>,
-    code: &str,
-    words: &str,
-) -> Result<()> {
-    let target =
-        Document::from_value(document).map_err(Error::from).and_then(|read| peer::of_document(&read));
-    match target {
-        Ok(target) => {
-            let target = Target { sender_key, ..target };
-            report(work, message, message.thread_id(), &target, code, words).await
-        }
-        Err(_) => Ok(()),
-    }
-}
-
-async fn report(
-    work: &mut Work,
-    about: &Message,
-    lane: &str,
-    target: &Target,
-    code: &str,
-    words: &str,
-) -> Result<()> {
-    let mut message = work.reply(about, "problem_report");
-    message.body.insert("problem-code".to_owned(), code.into());
-    message.body.insert("explain".to_owned(), words.into());
-    work.send(lane, target, &message).await
-}
-
-/// `{DID, DIDDoc}`: the DID and its document, which has to name that DID.
-fn detail(member: Option<&Value>) -> Result<(String, Value)> {
-    let missing = |what: &str| Error::BadRequest(format!("the message has no {what}"));
-    let member = member.ok_or_else(|| missing("connection"))?;
-    let did = member.get("DID").and_then(Value::as_str).ok_or_else(|| missing("DID"))?;
-    let document = member.get("DIDDoc").ok_or_else(|| missing("DIDDoc"))?;
-    let read = Document::from_value(document)?;
-    if !read.is_named(did) {
-        return Err(Error::BadRequest("Connection DID does not match DIDDoc id".to_owned()));
-    }
-    Ok((did.to_owned(), document.clone()))
-}
-
-/// Our DID in a connection: a new one if there is none yet.
-async fn own_did(work: &mut Work, connection: &mut Connection) -> Result<LocalDid> {
-    if let Some(did) = &connection.my_did {
-        return LocalDid::get(work, did).await;
-    }
-    let did = LocalDid::create(work)?;
-    connection.my_did = Some(did.did.clone());
-    Ok(did)
-}
-
-fn accept(asked: Option<bool>, configured: bool) -> Accept {
-    if asked.unwrap_or(configured) { Accept::Auto } else { Accept::Manual }
 }

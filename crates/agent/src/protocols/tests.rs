@@ -8,6 +8,9 @@ use trustkeep_crypto::random::Seeded;
 use trustkeep_wallet::queue::{CATEGORY, Queued};
 use trustkeep_wallet::{MemoryWallet, Query, Wallet};
 
+mod exchange;
+mod invitations;
+
 use super::*;
 use crate::{Agent, Connection, Outgoing, Settings, State, Work};
 
@@ -49,6 +52,10 @@ impl Party {
         events.filter(|event| event["topic"] == topic).map(|event| event["payload"].clone()).collect()
     }
 
+    async fn connections(&self) -> Vec<Connection> {
+        Connection::find(&mut Work::new(&self.agent), &Query::all("connection")).await.unwrap()
+    }
+
     async fn connection(&self, id: &str) -> Connection {
         Connection::get(&mut Work::new(&self.agent), id).await.unwrap()
     }
@@ -56,12 +63,19 @@ impl Party {
 
 /// Carries messages until there are none left.
 async fn carry(one: &Party, other: &Party) {
+    carry_times(one, other, 1).await;
+}
+
+/// The same, each of them so many times.
+async fn carry_times(one: &Party, other: &Party, times: usize) {
     loop {
         let mut count = 0;
         for (from, to) in [(one, other), (other, one)] {
             for payload in from.take("outbound").await {
                 let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
-                to.agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
+                for _ in 0..times {
+                    to.agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
+                }
                 count += 1;
             }
         }
@@ -88,7 +102,10 @@ async fn two_agents_connect_and_speak() {
         connections::create_invitation(&mut work, connections::NewInvitation::default()).await.unwrap();
     work.commit().await.unwrap();
     let mut work = Work::new(&alice.agent);
-    let taken = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    let taken =
+        connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+            .await
+            .unwrap();
     work.commit().await.unwrap();
     carry(&faber, &alice).await;
 
@@ -124,7 +141,13 @@ async fn an_invitation_for_one_is_used_once_and_one_for_many_by_many() {
         for seed in [2, 3] {
             let guest = Party::new("guest", seed, auto());
             let mut work = Work::new(&guest.agent);
-            let taken = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+            let taken = connections::receive_invitation(
+                &mut work,
+                &invitation,
+                connections::InvitationOptions::default(),
+            )
+            .await
+            .unwrap();
             work.commit().await.unwrap();
             carry(&faber, &guest).await;
             let taken = guest.connection(&taken.id).await;
@@ -144,7 +167,10 @@ async fn a_response_that_another_signed_is_not_accepted() {
         connections::create_invitation(&mut work, connections::NewInvitation::default()).await.unwrap();
     work.commit().await.unwrap();
     let mut work = Work::new(&alice.agent);
-    let taken = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    let taken =
+        connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+            .await
+            .unwrap();
     work.commit().await.unwrap();
     let request: Outgoing = serde_json::from_str(&alice.take("outbound").await[0]).unwrap();
 
@@ -155,7 +181,10 @@ async fn a_response_that_another_signed_is_not_accepted() {
     work.commit().await.unwrap();
     invitation["recipientKeys"] = hers["recipientKeys"].clone();
     let mut work = Work::new(&alice.agent);
-    let other = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    let other =
+        connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+            .await
+            .unwrap();
     let mut connection = Connection::get(&mut work, &other.id).await.unwrap();
     connection.invitation_key = Some(taken.invitation_key.clone().unwrap());
     connection.save(&mut work);
