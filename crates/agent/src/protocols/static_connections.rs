@@ -74,12 +74,12 @@ pub async fn create(work: &mut Work, asked: NewStatic) -> Result<Static> {
     let mut connection = Connection::new(work, Role::Invitee, NAME);
     connection.their_role = None;
     connection.invitation_mode = InvitationMode::Static;
-    connection.state = State::Active;
+    connection.state = State::Init;
     connection.my_did = Some(mine.did.clone());
     connection.their_did = Some(their_nym.to_string());
     connection.their_label = asked.their_label;
     connection.alias = asked.alias;
-    connection.save(work);
+    super::stand(work, &mut connection).await?;
     Ok(Static { mine, their_verkey, connection })
 }
 

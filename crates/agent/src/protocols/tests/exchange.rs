@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::out_of_band::{NewInvitation, OobRecord, ReceivedInvitation};
 use super::*;
-use crate::{LocalDid, Stored};
+use crate::{LocalDid, peer};
 
 /// An invitation by these protocols, and the connection of whoever takes it.
 pub(super) async fn invite(faber: &Party, alice: &Party, asked: NewInvitation) -> (OobRecord, OobRecord) {
@@ -244,15 +244,16 @@ async fn a_public_did_is_asked_without_an_invitation() {
     let mut work = Work::new(&faber.agent);
     let keypair = work.new_key().unwrap();
     let name = "did:web:faber.example";
-    let public = LocalDid::of_keypair(&mut work, &keypair, Some(name)).make_public(&mut work).await.unwrap();
+    let public = LocalDid::of_key(&mut work, name.to_owned(), "web", &keypair.verkey());
+    let public = public.make_public(&mut work).await.unwrap();
     work.commit().await.unwrap();
     assert_eq!(LocalDid::public(&mut Work::new(&faber.agent)).await.unwrap(), Some(public));
     let key = keypair.verkey();
     let document = json!({"id": name, "verificationMethod": [], "authentication": [], "service": [
         {"id": "#didcomm", "type": "did-communication", "priority": 0, "recipientKeys": [key.did_key()],
          "serviceEndpoint": "http://faber.example"}]});
-    for protocol in ["didexchange/1.0", "didexchange/1.1"] {
-        let mut alice = Party::new("alice", 2, auto());
+    for (seed, protocol) in [(2, "didexchange/1.0"), (3, "didexchange/1.1")] {
+        let mut alice = Party::new("alice", seed, auto());
         alice.agent = alice.agent.with_documents(Arc::new(Web(document.to_string().into_bytes())));
         let mut work = Work::new(&alice.agent);
         let asked = did_exchange::NewRequest {
