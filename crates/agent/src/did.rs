@@ -160,46 +160,6 @@ impl LocalDid {
         Ok(self.did.clone())
     }
 
-    /// The DID that we have made known to all, if there is one.
-    ///
-    /// # Errors
-    /// Those of the wallet.
-    pub async fn public(work: &mut Work) -> Result<Option<Self>> {
-        if let Some(record) = work.get(PUBLIC.0, PUBLIC.1).await? {
-            let value: Value = serde_json::from_slice(&record.value)
-                .map_err(|error| Error::corrupt(PUBLIC.0, PUBLIC.1, error))?;
-            return match value.get("did").and_then(Value::as_str) {
-                Some(did) => Self::get(work, did).await.map(Some),
-                None => Ok(None),
-            };
-        }
-        // Wallets of ACA-Py before that record marked the DID itself.
-        let all = work.find(&Query::all(CATEGORY)).await?;
-        let all = all.iter().map(Self::read).collect::<Result<Vec<_>>>()?;
-        Ok(all.into_iter().find(|did| did.notes("public")))
-    }
-
-    /// Lets it be the public DID.
-    ///
-    /// # Errors
-    /// Those of the wallet.
-    pub async fn make_public(mut self, work: &mut Work) -> Result<Self> {
-        work.get(PUBLIC.0, PUBLIC.1).await?;
-        let value = serde_json::json!({"did": self.did}).to_string();
-        work.put(Record::new(PUBLIC.0, PUBLIC.1, value));
-        work.get(CATEGORY, &self.did).await?;
-        for note in ["public", "posted"] {
-            self.metadata.insert(note.to_owned(), true.into());
-        }
-        self.save(work);
-        Ok(self)
-    }
-
-    /// Whether others can look it up: it is public, or was posted.
-    pub fn is_posted(&self) -> bool {
-        self.notes("public") || self.notes("posted")
-    }
-
     /// Saves it.
     pub fn save(&self, work: &mut Work) {
         // Texts and nothing else: there is nothing that could not be written.
