@@ -3,6 +3,7 @@
 pub mod basic_message;
 pub mod connections;
 pub mod did_exchange;
+pub mod discover_features;
 pub mod mediation;
 pub mod out_of_band;
 mod problem_report;
@@ -22,6 +23,7 @@ pub(crate) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
         ("connections", 1) => connections::handle(work, received).await,
         ("didexchange", 1) => did_exchange::handle(work, received).await,
         ("out-of-band", 1) => out_of_band::handle(work, received).await,
+        ("discover-features", 1 | 2) => discover_features::handle(work, received).await,
         ("trust_ping", 1) => trust_ping::handle(work, received).await,
         ("basicmessage", 1) => basic_message::handle(work, received).await,
         ("notification" | "report-problem", 1) => problem_report::handle(work, received).await,
@@ -56,7 +58,7 @@ pub(crate) async fn stand(work: &mut Work, connection: &mut Connection) -> Resul
     if !was_ready {
         ready(work, connection).await?;
     }
-    Ok(())
+    discover_features::introduce(work, connection).await
 }
 
 /// Does what waited for a connection over which messages can be sent.

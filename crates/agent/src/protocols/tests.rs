@@ -8,6 +8,7 @@ use trustkeep_crypto::random::Seeded;
 use trustkeep_wallet::queue::{CATEGORY, Queued};
 use trustkeep_wallet::{MemoryWallet, Query, Wallet};
 
+mod discovery;
 mod exchange;
 mod invitations;
 

@@ -116,7 +116,10 @@ async fn connect(inviter: &mut House, invitee: &mut House) -> (String, String) {
         connections::create_invitation(&mut work, connections::NewInvitation::default()).await.unwrap();
     work.commit().await.unwrap();
     let mut work = Work::new(&invitee.agent);
-    let taken = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    let taken =
+        connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+            .await
+            .unwrap();
     work.commit().await.unwrap();
     for house in [inviter, invitee] {
         while house.event("connections").await["state"] != "active" {}

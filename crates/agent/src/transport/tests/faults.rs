@@ -192,7 +192,9 @@ async fn while_the_wallet_does_not_answer_messages_are_refused() {
     let settings = Settings { endpoints: vec![url.clone()], ..Settings::default() };
     let alice = agent("alice", 2, settings, SystemClock::shared(), Arc::new(MemoryWallet::new()));
     let mut work = Work::new(&alice);
-    connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+        .await
+        .unwrap();
     let request = work.take_outgoing(|_| true).unwrap().envelope;
     let supervisor = Supervisor::new(Shutdown::new());
     supervisor.spawn("in", super::super::http::serve(inviter, listener, supervisor.shutdown().clone()));

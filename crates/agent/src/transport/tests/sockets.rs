@@ -62,7 +62,9 @@ async fn messages_go_over_sockets_that_we_open() {
     let (_, invitation) = connections::create_invitation(&mut work, asked).await.unwrap();
     work.commit().await.unwrap();
     let mut work = Work::new(&alice.agent);
-    connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+        .await
+        .unwrap();
     work.commit().await.unwrap();
     for house in [&mut faber, &mut alice] {
         while house.event("connections").await["state"] != "active" {}
@@ -138,7 +140,10 @@ async fn a_client_without_an_endpoint_has_its_messages_over_its_socket_wherever_
         connections::create_invitation(&mut work, connections::NewInvitation::default()).await.unwrap();
     work.commit().await.unwrap();
     let mut work = Work::new(&client);
-    let taken = connections::receive_invitation(&mut work, &invitation, None, None).await.unwrap();
+    let taken =
+        connections::receive_invitation(&mut work, &invitation, connections::InvitationOptions::default())
+            .await
+            .unwrap();
     let request = work.take_outgoing(|_| true).unwrap();
     work.commit().await.unwrap();
     first.receive(request.envelope.as_bytes()).await.unwrap();
