@@ -11,8 +11,6 @@ pub(super) enum Check {
     Did,
     /// A bare DID, or one of `did:sov`.
     IndyDid,
-    /// A DID with a method, in W3C's syntax.
-    W3cDid,
     /// An Ed25519 key in base58.
     RawKey,
     /// A random UUID.
@@ -34,7 +32,6 @@ impl Check {
             Self::Any => true,
             Self::Did => is_bare(text) || is_did(text),
             Self::IndyDid => is_bare(text),
-            Self::W3cDid => is_did(text),
             Self::RawKey => (43..=44).contains(&text.len()) && is_base58(text),
             Self::Uuid => is_uuid(text),
             Self::Endpoint => is_endpoint(text),
@@ -48,7 +45,6 @@ impl Check {
             Self::Any => "Not a valid string.".to_owned(),
             Self::Did => format!("Value {text} is not a valid DID"),
             Self::IndyDid => format!("Value {text} is not an indy decentralized identifier (DID)"),
-            Self::W3cDid => format!("Value {text} is not a w3c decentralized identifier (DID)"),
             Self::RawKey => format!("Value {text} is not a raw Ed25519VerificationKey2018 key"),
             Self::Uuid => format!("Value {text} is not UUID4 (8-4-4-4-12 hex digits with digit#13=4)"),
             Self::Endpoint => format!("Value {text} is not a valid endpoint"),
@@ -64,7 +60,6 @@ impl Check {
             Self::Any | Self::OneOf(_) | Self::Among(_) => return None,
             Self::Did => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$|^did:[a-zA-Z0-9_]+:.+$"),
             Self::IndyDid => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$"),
-            Self::W3cDid => write!(pattern, "^did:[a-zA-Z0-9_]+:.+$"),
             Self::RawKey => write!(pattern, "^{BASE58}{{43,44}}$"),
             Self::Uuid => write!(
                 pattern,
@@ -84,7 +79,6 @@ impl Check {
         match self {
             Self::Any => None,
             Self::Did | Self::IndyDid => Some("WgWxqztrNooG92RXvxSTWv"),
-            Self::W3cDid => Some("did:web:example.com"),
             Self::RawKey => Some("H3C2AVvLMv6gmMNam3uVAjZpfkcJCwDwnZn6z3wXmqPV"),
             Self::Uuid => Some("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
             Self::Endpoint => Some("https://myhost:8021"),

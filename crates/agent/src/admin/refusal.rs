@@ -27,8 +27,6 @@ pub(super) enum Refusal {
         /// What is wrong.
         problems: Problems,
     },
-    /// A status with `{"message": …}`, as the routes of keys have it.
-    Message(StatusCode, String),
     /// The body is no JSON.
     NotJson,
     /// The path is there, with other methods.
@@ -84,7 +82,6 @@ impl Refusal {
                 };
                 json_response(StatusCode::UNPROCESSABLE_ENTITY, &body)
             }
-            Self::Message(status, words) => json_response(*status, &json!({ "message": words })),
             Self::NotJson => json_response(StatusCode::BAD_REQUEST, &json!({"json": ["Invalid JSON body."]})),
             Self::Method(allowed) => {
                 let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");

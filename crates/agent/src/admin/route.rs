@@ -105,16 +105,6 @@ impl Route {
         Self { is_open: true, ..self }
     }
 
-    /// The same, of 1.x only.
-    pub(super) const fn new_in_one(self) -> Self {
-        Self { is_new: true, ..self }
-    }
-
-    /// The same with another status.
-    pub(super) const fn status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
-    }
-
     /// The names of the values in its path.
     pub(super) fn path_names(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))

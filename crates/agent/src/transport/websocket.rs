@@ -127,14 +127,16 @@ impl Door {
                 message = socket.next() => {
                     heard = clock.monotonic();
                     match message {
-                        Some(Ok(Message::Text(text))) => match self.take(&session, text.as_bytes()).await {
-                            Some(code) => break Some(code),
-                            None => {}
-                        },
-                        Some(Ok(Message::Binary(bytes))) => match self.take(&session, &bytes).await {
-                            Some(code) => break Some(code),
-                            None => {}
-                        },
+                        Some(Ok(Message::Text(text))) => {
+                            if let Some(code) = self.take(&session, text.as_bytes()).await {
+                                break Some(code);
+                            }
+                        }
+                        Some(Ok(Message::Binary(bytes))) => {
+                            if let Some(code) = self.take(&session, &bytes).await {
+                                break Some(code);
+                            }
+                        }
                         // The answer to what the other side asks is written with what comes next.
                         Some(Ok(Message::Ping(_))) => if socket.flush().await.is_err() { break None },
                         Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}

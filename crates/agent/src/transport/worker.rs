@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::{Aborted, BoxFuture, abortable};
+use futures::future::{BoxFuture, abortable};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use futures::{FutureExt as _, future};
 use tokio::time::{MissedTickBehavior, interval};
@@ -205,7 +205,7 @@ impl<C: Courier> Worker<C> {
             };
             self.lanes.depart(&track, abort, self.agent.clock().monotonic(), piece.is_none());
             let landed = flight.map(|landing| {
-                let landing = landing.unwrap_or_else(|Aborted| Landing::Cut);
+                let landing = landing.unwrap_or(Landing::Cut);
                 Landed { track, piece, landing }
             });
             self.flights.push(landed.boxed());
