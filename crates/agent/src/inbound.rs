@@ -115,7 +115,7 @@ async fn connection_of(
             if let Some(mut connection) = found.into_iter().find(ours) {
                 // Whatever they say shows that they have our response.
                 if connection.state == State::Response && connection.their_role == Some(Role::Invitee) {
-                    protocols::stand(work, &mut connection).await?;
+                    Box::pin(protocols::stand(work, &mut connection)).await?;
                 }
                 return Ok(Some(connection));
             }

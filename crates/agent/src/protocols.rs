@@ -19,19 +19,21 @@ use crate::{Accept, Connection, Error, Received, Result, State, Work};
 /// Those of the wallet. What is wrong with a message is told to its sender, and is no error.
 pub(crate) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
     let kind = &received.message.kind;
+    // What makes connections is rare and large: kept out of the way of what is said over them.
     let handled = match (kind.protocol.as_str(), kind.version.major) {
-        ("connections", 1) => connections::handle(work, received).await,
-        ("didexchange", 1) => did_exchange::handle(work, received).await,
-        ("out-of-band", 1) => out_of_band::handle(work, received).await,
-        ("discover-features", 1 | 2) => discover_features::handle(work, received).await,
+        ("connections", 1) => Box::pin(connections::handle(work, received)).await,
+        ("didexchange", 1) => Box::pin(did_exchange::handle(work, received)).await,
+        ("out-of-band", 1) => Box::pin(out_of_band::handle(work, received)).await,
+        ("discover-features", 1 | 2) => Box::pin(discover_features::handle(work, received)).await,
         ("trust_ping", 1) => trust_ping::handle(work, received).await,
         ("basicmessage", 1) => basic_message::handle(work, received).await,
-        ("notification" | "report-problem", 1) => problem_report::handle(work, received).await,
-        _ => problem_report::unknown(work, received).await,
+        ("notification" | "report-problem", 1) => Box::pin(problem_report::handle(work, received)).await,
+        _ => Box::pin(problem_report::unknown(work, received)).await,
     };
     match handled {
         Err(Error::Didcomm(error)) => {
-            problem_report::refuse(work, received, &format!("Error deserializing message: {error}")).await
+            let words = format!("Error deserializing message: {error}");
+            Box::pin(problem_report::refuse(work, received, &words)).await
         }
         handled => handled,
     }
