@@ -33,8 +33,12 @@ impl BodyError {
     }
 }
 
-/// Reads a whole body of at most `bytes_max` bytes. An announced length above it is refused before anything is read. A body that
-/// arrives in one piece is not copied.
+/// How much of a body that is too large is read and dropped, bytes.
+const DRAINED_BYTES_MAX: u64 = 8 << 20;
+
+/// Reads a whole body of at most `bytes_max` bytes. A larger one is not kept, but read to its end if that is near: who is
+/// still sending when the connection is closed mostly does not hear the answer. A body that arrives in one piece is not
+/// copied.
 ///
 /// # Errors
 /// See [`BodyError`].
@@ -47,10 +51,13 @@ where
         return Ok(Bytes::new());
     }
     let announced = body.size_hint().lower();
+    let mut body = std::pin::pin!(body);
     if announced > bytes_max as u64 {
+        if announced <= DRAINED_BYTES_MAX {
+            drain(body).await;
+        }
         return Err(BodyError::TooLarge { bytes_max });
     }
-    let mut body = std::pin::pin!(body);
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -58,6 +65,7 @@ where
         let Ok(data) = frame.map_err(|error| BodyError::Broken(error.into()))?.into_data() else { continue };
         let so_far = if rest.is_empty() { first.as_ref().map_or(0, Bytes::len) } else { rest.len() };
         if so_far + data.len() > bytes_max {
+            drain(body).await;
             return Err(BodyError::TooLarge { bytes_max });
         }
         match &first {
@@ -76,6 +84,15 @@ where
         }
     }
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+}
+
+async fn drain<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) {
+    let mut left = DRAINED_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let read = frame.data_ref().map_or(0, Bytes::len) as u64;
+        let Some(rest) = left.checked_sub(read) else { return };
+        left = rest;
+    }
 }
 
 pin_project! {
