@@ -116,6 +116,10 @@ class Postgres:
     def new_database(self, name):
         """Makes a database and gives its connection string."""
         self._run("psql", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c", f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def url(self, name):
+        """The connection string of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def ask(self, url, statement):

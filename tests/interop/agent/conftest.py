@@ -2,6 +2,7 @@
 
 import pytest
 
+from bare import Envelopes
 from parties import Webhooks, aca_py, ours
 
 # Those that speak connections/1.0.
@@ -36,3 +37,10 @@ def guides_aca_py(webhooks, tmp_path_factory):
     agent = aca_py("0.7.3", tmp_path_factory.mktemp("holder"), webhooks, ["--auto-respond-messages"]).start()
     yield agent
     agent.stop()
+
+
+@pytest.fixture(scope="session")
+def envelopes():
+    running = Envelopes()
+    yield running
+    running.stop()

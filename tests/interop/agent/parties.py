@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import threading
 
 import pytest
@@ -69,33 +70,46 @@ class Webhooks:
 class Party:
     """An agent in a process of its own."""
 
-    def __init__(self, command, name, folder, webhooks, options=(), environment=None):
+    def __init__(self, program, name, folder, webhooks, options=(), environment=None, endpoint=None, controller=None):
         self.name, self.webhooks = f"{name}-{next(_numbers)}", webhooks
+        self.controller = controller or self.name
         self.port, self.admin_port = free_port(), free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = endpoint or f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{self.name}.log"
-        self._command = [
-            *command, "start", "--label", self.name,
+        self.program = program
+        self.arguments = [
+            "--label", self.name,
             "--inbound-transport", "http", "127.0.0.1", self.port, "--outbound-transport", "http",
             "--endpoint", self.endpoint, "--admin", "127.0.0.1", self.admin_port, "--admin-insecure-mode",
-            "--webhook-url", f"{webhooks.url(self.name)}#key-of-{self.name}",
+            "--webhook-url", f"{webhooks.url(self.controller)}#key-of-{self.name}",
             "--auto-ping-connection", "--auto-accept-invites", "--auto-accept-requests",
             "--preserve-exchange-records", "--no-ledger", *options,
         ]  # fmt: skip
         home = folder / f"{self.name}-home"
         home.mkdir()
-        self._environment = {"HOME": str(home), **(environment or {})}
+        self.environment = {"HOME": str(home), **(environment or {})}
         self._process = None
 
     def start(self):
-        self._process = processes.start(
-            self._command, environment=self._environment, stdout=self.log.open("ab"), stderr=self.log.open("ab")
-        )
+        return self.begin().wait_until_ready()
+
+    def begin(self):
+        """Starts it, and does not wait for it."""
+        log = self.log.open("ab")
+        command = [*self.program, "start", *self.arguments]
+        self._process = processes.start(command, environment=self.environment, stdout=log, stderr=log)
+        return self
+
+    def wait_until_ready(self):
         processes.eventually(self._is_ready, what=f"{self.name} is ready")
         return self
 
     def stop(self):
         return processes.stop(self._process)
+
+    def kill(self):
+        """Ends it as a power cut would."""
+        processes.stop(self._process, signal.SIGKILL)
 
     def call(self, method, path, body=None, headers=None, **query):
         """The status, and the body as JSON or as a text."""
@@ -114,7 +128,7 @@ class Party:
         return self._good(self.call("POST", path, {} if body is None else body, **query))
 
     def told(self, topic, condition=lambda _: True, count=1):
-        return self.webhooks.wait_for(self.name, topic, condition, count)
+        return self.webhooks.wait_for(self.controller, topic, condition, count)
 
     def wait_for_connection(self, connection_id, state="active"):
         self.told("connections", lambda body: body["connection_id"] == connection_id and body["state"] == state)
@@ -134,22 +148,40 @@ class Party:
             return False
 
 
-def ours(folder, webhooks, options=WALLET, name="ours"):
-    """Our agent, called by ACA-Py's name."""
+def ours(folder, webhooks, options=WALLET, name="ours", **more):
+    """Our agent."""
+    return Party(our_program(folder), name, folder, webhooks, options, **more)
+
+
+def our_program(folder):
+    """Our program, by ACA-Py's name."""
     link = folder / "aca-py"
     if not link.exists():
         link.symlink_to(BINARY.resolve())
-    return Party([link], name, folder, webhooks, options)
+    return [link]
 
 
 def aca_py(version, folder, webhooks, options=()):
     """ACA-Py itself."""
+    wallet = ["--wallet-type", "askar", "--wallet-name", "w", "--wallet-key", "secret", "--auto-provision"]
+    return Party(aca_py_program(version), f"aca-py-{version}", folder, webhooks, [*wallet, *options])
+
+
+def aca_py_program(version):
     python = VERSIONS / version / "bin/python"
     if not python.exists():
         pytest.skip(f"ACA-Py {version}: not in {VERSIONS} (./test installs it where there is a Python for it)")
-    module = "acapy_agent" if version >= "1.1" else "aries_cloudagent"
-    wallet = ["--wallet-type", "askar", "--wallet-name", "w", "--wallet-key", "secret", "--auto-provision"]
-    return Party([python, "-m", module], f"aca-py-{version}", folder, webhooks, [*wallet, *options])
+    return [python, "-m", "acapy_agent" if version >= "1.1" else "aries_cloudagent"]
+
+
+def postgres_wallet(server, name):
+    """The options of a wallet in a database of its own."""
+    creds = {"account": "postgres", "password": "foobarbaz", "admin_account": "postgres", "admin_password": "foobarbaz"}
+    return [
+        "--wallet-name", name, "--wallet-key", "thisissecret", "--wallet-storage-type", "postgres_storage",
+        "--wallet-storage-config", json.dumps({"url": f"127.0.0.1:{server.port}", "wallet_scheme": "DatabasePerWallet"}),
+        "--wallet-storage-creds", json.dumps(creds), "--auto-provision",
+    ]  # fmt: skip
 
 
 def connect(inviter, invitee):
