@@ -13,6 +13,7 @@ mod cors;
 mod field;
 mod invitations;
 mod json;
+mod mediation;
 mod messages;
 mod page;
 mod refusal;
@@ -263,7 +264,15 @@ pub fn refusal(refused: ListenerRefusal) -> Response<Bytes> {
 
 /// The table.
 fn routes() -> Vec<Route> {
-    [server::ROUTES, connections::ROUTES, invitations::ROUTES, messages::ROUTES, wallet::ROUTES].concat()
+    [
+        server::ROUTES,
+        connections::ROUTES,
+        invitations::ROUTES,
+        mediation::ROUTES,
+        messages::ROUTES,
+        wallet::ROUTES,
+    ]
+    .concat()
 }
 
 async fn read<B>(body: B, bytes_max: usize) -> Result<Bytes, Refusal>

@@ -344,6 +344,16 @@ impl Connection {
         Ok(())
     }
 
+    /// Takes away what was noted of it under a name.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub(crate) async fn take_metadata(&self, work: &mut Work, key: &str) -> Result<Option<Value>> {
+        let Some(record) = self.metadata_record(work, key).await? else { return Ok(None) };
+        work.remove(&record);
+        parse(&record).map(Some)
+    }
+
     async fn metadata_record(&self, work: &mut Work, key: &str) -> Result<Option<Record>> {
         let records = work.find(&Query::tagged(METADATA, OWNER, &self.id)).await?;
         Ok(records.into_iter().find(|record| record.tag("key") == Some(key)))

@@ -17,6 +17,9 @@ pub enum Error {
     /// Members of the request are not as they must be: 422, with what is wrong of each.
     #[error("invalid: {0:?}")]
     Invalid(BTreeMap<String, Vec<String>>),
+    /// It may be done later: 503.
+    #[error("{0}")]
+    Full(String),
     /// Not in this configuration: 403.
     #[error("{0}")]
     Forbidden(String),

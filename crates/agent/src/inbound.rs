@@ -5,8 +5,11 @@ use trustkeep_didcomm::{Envelope, Message, Verkey};
 use trustkeep_wallet::Query;
 
 use crate::connection::CATEGORY;
-use crate::{Agent, Connection, Error, LocalDid, Outgoing, Result, Role, State, Work, peer, protocols};
+use crate::protocols::{self, routing};
+use crate::{Agent, Connection, Error, LocalDid, Outgoing, Result, Role, State, Work, peer};
 
+/// Envelopes for us inside of one another.
+const NESTED_MAX: usize = trustkeep_didcomm::forward::ROUTING_KEYS_MAX;
 /// How often a unit is done anew whose records others change meanwhile.
 const ATTEMPTS_MAX: u32 = 100;
 
@@ -21,6 +24,21 @@ pub struct Received {
     pub recipient: Option<Verkey>,
     /// The connection that it came over, as it stood when it came.
     pub connection: Option<Connection>,
+}
+
+/// A message, who packed it, and the key that opened it.
+type Opened = (Message, Option<Verkey>, Option<Verkey>);
+
+/// What is left to be done with what came.
+enum Unwrapped {
+    /// This is for us.
+    Message {
+        opened: Opened,
+        /// Whether another had wrapped it for us once more.
+        is_forwarded: bool,
+    },
+    /// Nothing: it was for others.
+    PassedOn(Receipt),
 }
 
 /// What was taken.
@@ -52,7 +70,12 @@ impl Agent {
     }
 
     async fn take(&self, bytes: &[u8], answers: bool) -> Result<Receipt> {
-        let (message, sender, recipient) = self.open(bytes).await?;
+        let ((message, sender, recipient), is_forwarded) = match self.unwrap(self.open(bytes).await?).await? {
+            Unwrapped::Message { opened, is_forwarded } => (opened, is_forwarded),
+            Unwrapped::PassedOn(receipt) => return Ok(receipt),
+        };
+        // Whoever brought what another had wrapped is not its sender: nothing goes back that way.
+        let asks_back = sender.filter(|_| !is_forwarded);
         let return_route = message.return_route();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -63,12 +86,12 @@ impl Agent {
             };
             let received = Received { message: message.clone(), sender, recipient, connection };
             protocols::handle(&mut work, &received).await?;
-            let back = match sender.filter(|_| answers).map(|sender| sender.to_string()) {
+            let back = match asks_back.filter(|_| answers).map(|sender| sender.to_string()) {
                 Some(sender) => work.take_outgoing(|outgoing| outgoing.goes_back(&sender, &return_route)),
                 None => None,
             };
             match work.commit().await {
-                Ok(()) => return Ok(Receipt { sender, return_route, back }),
+                Ok(()) => return Ok(Receipt { sender: asks_back, return_route, back }),
                 Err(Error::Wallet(error)) if error.is_conflict() => last = Some(error),
                 Err(error) => return Err(error),
             }
@@ -76,7 +99,29 @@ impl Agent {
         Err(last.map_or_else(|| Error::Internal("no attempt was made".to_owned()), Error::Wallet))
     }
 
-    async fn open(&self, bytes: &[u8]) -> Result<(Message, Option<Verkey>, Option<Verkey>)> {
+    /// Passes on what is for our clients, and opens what is wrapped for us more than once.
+    async fn unwrap(&self, opened: Opened) -> Result<Unwrapped> {
+        let (mut message, mut sender, mut recipient) = opened;
+        for depth in 0..=NESTED_MAX {
+            // What is not packed for us is passed on for nobody.
+            if recipient.is_none() || !routing::is_forward(&message.kind) {
+                return Ok(Unwrapped::Message {
+                    opened: (message, sender, recipient),
+                    is_forwarded: depth > 0,
+                });
+            }
+            let return_route = message.return_route();
+            match routing::pass_on(self, message).await? {
+                routing::Passed::On => {
+                    return Ok(Unwrapped::PassedOn(Receipt { sender, return_route, back: None }));
+                }
+                routing::Passed::Ours(envelope) => (message, sender, recipient) = self.open(&envelope).await?,
+            }
+        }
+        Err(Error::BadRequest("envelopes are inside of one another too often".to_owned()))
+    }
+
+    async fn open(&self, bytes: &[u8]) -> Result<Opened> {
         let envelope = match Envelope::parse(bytes) {
             Ok(envelope) => envelope,
             // What is not packed at all may be a message as it is; protocols take what they can of it.

@@ -27,6 +27,20 @@ pub struct Target {
     pub connection_id: Option<String>,
 }
 
+impl Target {
+    /// Whether its endpoint can be sent to. If not, messages wait until the recipient opens a session.
+    pub(crate) fn has_way(&self) -> bool {
+        has_way(&self.endpoint)
+    }
+}
+
+/// Whether messages can be sent to an endpoint: `didcomm:transport/queue` for one is none.
+pub(crate) fn has_way(endpoint: &str) -> bool {
+    let scheme = endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| matches!(&*scheme, "http" | "https" | "ws" | "wss"))
+        && endpoint.parse::<reqwest::Url>().is_ok()
+}
+
 /// Keeps another agent's document, and finds it by its keys from now on. One that is known keeps its keys: whoever sends
 /// a document for a DID that is in use could take over its connections otherwise.
 ///
@@ -139,27 +153,47 @@ pub(crate) async fn anonymous_target(work: &mut Work, connection: &Connection) -
     Ok(target)
 }
 
-/// Where the agent of a document is reached.
+/// Where the agent of a document is reached. One that names no service is reached on a session that he opens with the first
+/// of his keys.
 ///
 /// # Errors
-/// [`Error::BadRequest`] if it names no service of DIDComm v1.
+/// [`Error::BadRequest`] if there is no key either.
 pub(crate) fn of_document(document: &Document) -> Result<Target> {
-    let services = document.didcomm_services();
-    let service = services.first().ok_or_else(|| {
-        Error::BadRequest(format!("the document of {} names no service for messages", document.id))
+    if let Some(service) = document.didcomm_services().first() {
+        return of_service(service);
+    }
+    let key = document.verkeys().first().copied().ok_or_else(|| {
+        Error::BadRequest(format!("the document of {} names neither a service nor a key", document.id))
     })?;
-    of_service(service)
+    Ok(Target {
+        endpoint: String::new(),
+        recipient_keys: vec![key],
+        routing_keys: Vec::new(),
+        sender_key: None,
+        connection_id: None,
+    })
+}
+
+/// The same of an agent who is to be spoken to first.
+///
+/// # Errors
+/// [`Error::BadRequest`] if it names no endpoint.
+pub(crate) fn of_public_document(document: &Document) -> Result<Target> {
+    let target = of_document(document)?;
+    if target.endpoint.is_empty() {
+        let words = format!("the document of {} names no service for messages", document.id);
+        return Err(Error::BadRequest(words));
+    }
+    Ok(target)
 }
 
 /// Where the agent of a service is reached.
 ///
 /// # Errors
-/// [`Error::BadRequest`] if it has no endpoint.
+/// One of its keys leads to another document.
 pub(crate) fn of_service(service: &Service) -> Result<Target> {
-    let endpoint = service.endpoint.clone();
     Ok(Target {
-        endpoint: endpoint
-            .ok_or_else(|| Error::BadRequest(format!("the service {} has no endpoint", service.id)))?,
+        endpoint: service.endpoint.clone().unwrap_or_default(),
         recipient_keys: service.recipients()?,
         routing_keys: service.routing()?,
         sender_key: None,
@@ -174,7 +208,7 @@ pub(crate) fn of_service(service: &Service) -> Result<Target> {
 pub(crate) async fn of_invitation(work: &mut Work, invitation: &Value) -> Result<Target> {
     let service = invitation.get("services").and_then(|services| services.get(0));
     match service.or_else(|| invitation.get("did").filter(|did| !did.is_null())) {
-        Some(Value::String(did)) => of_document(&document(work, did).await?),
+        Some(Value::String(did)) => of_public_document(&document(work, did).await?),
         Some(service) => of_inline(service),
         None => of_inline(invitation),
     }

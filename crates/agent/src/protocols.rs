@@ -7,6 +7,7 @@ pub mod discover_features;
 pub mod mediation;
 pub mod out_of_band;
 mod problem_report;
+pub(crate) mod routing;
 pub mod static_connections;
 pub mod trust_ping;
 
@@ -24,6 +25,7 @@ pub(crate) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
         ("connections", 1) => Box::pin(connections::handle(work, received)).await,
         ("didexchange", 1) => Box::pin(did_exchange::handle(work, received)).await,
         ("out-of-band", 1) => Box::pin(out_of_band::handle(work, received)).await,
+        ("coordinate-mediation", 1) => Box::pin(mediation::handle(work, received)).await,
         ("discover-features", 1 | 2) => Box::pin(discover_features::handle(work, received)).await,
         ("trust_ping", 1) => trust_ping::handle(work, received).await,
         ("basicmessage", 1) => basic_message::handle(work, received).await,
@@ -68,6 +70,7 @@ pub(crate) async fn stand(work: &mut Work, connection: &mut Connection) -> Resul
 /// # Errors
 /// Those of what waited for it.
 pub(crate) async fn ready(work: &mut Work, connection: &Connection) -> Result<()> {
+    mediation::ready(work, connection).await?;
     out_of_band::run_attached(work, connection).await
 }
 

@@ -1,7 +1,7 @@
 //! Where we are reached: at our own endpoints, or through a mediator.
 
 use serde_json::{Value, json};
-use trustkeep_didcomm::Verkey;
+use trustkeep_didcomm::{Message, Verkey};
 
 use crate::protocols::mediation::{self, Mediation, MediationState};
 use crate::{Connection, Error, Result, Stored, Work};
@@ -89,7 +89,8 @@ impl Route {
         }
     }
 
-    /// Tells the mediator, if there is one, which key messages for us come to, and which they no longer come to.
+    /// Tells the mediator, if there is one, which key messages for us come to, and which they no longer come to. Gives the
+    /// message, if there was something to tell.
     ///
     /// # Errors
     /// The mediator cannot be reached.
@@ -98,10 +99,10 @@ impl Route {
         work: &mut Work,
         add: &Verkey,
         remove: Option<&Verkey>,
-    ) -> Result<()> {
+    ) -> Result<Option<Message>> {
         match &self.mediation {
             Some(mediation) => mediation::announce(work, mediation, add, remove).await,
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct Settings {
     pub open_mediation: bool,
     /// `--mediator-invitation`: the invitation of a mediator that is to be the default one, as a URL.
     pub mediator_invitation: Option<String>,
+    /// `--default-mediator-id`: the agreement with the mediator that is to be the default one.
+    pub default_mediator_id: Option<String>,
+    /// `--clear-default-mediator`: no mediator is the default one any more.
+    pub clear_default_mediator: bool,
     /// Whether message types begin with `did:sov:BzCbsNYhMrjHiqZDTUASHg;spec/`, as ACA-Py's did by default up to 0.10.
     pub old_prefix: bool,
     /// Whether envelopes are sent as `application/ssi-agent-wire`, as ACA-Py did by default up to 0.10.

@@ -37,6 +37,7 @@ use trustkeep_crypto::random::uuid;
 use trustkeep_wallet::lease::{Held, Holding, Membership, TERM};
 use trustkeep_wallet::queue::{SHARDS, shard_name};
 
+pub(crate) use self::aside::held_for;
 pub use self::events::Feed;
 pub(crate) use self::wake::{Places, Wakes};
 

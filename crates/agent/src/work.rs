@@ -9,7 +9,7 @@ use trustkeep_chassis::clock::Timestamp;
 use trustkeep_crypto::random::uuid;
 use trustkeep_didcomm::envelope::{anoncrypt, authcrypt};
 use trustkeep_didcomm::message::ReturnRoute;
-use trustkeep_didcomm::{Keypair, Message, MessageType, Recipient, Verkey, Version, forward};
+use trustkeep_didcomm::{Keypair, Message, MessageType, Prefix, Recipient, Verkey, Version, forward};
 use trustkeep_wallet::queue::{Entry, Lane};
 use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Write};
 
@@ -227,9 +227,7 @@ impl Work {
     pub async fn send(&mut self, lane: &str, target: &Target, message: &Message) -> Result<()> {
         let random = self.agent.random();
         let recipients = self.recipients(&target.recipient_keys)?;
-        let Some(first) = recipients.first() else {
-            return Err(Error::BadRequest("the other agent names no recipient key".to_owned()));
-        };
+        let recipient = recipients.first().map(Recipient::verkey).ok_or_else(no_recipient)?;
         let packed = match &target.sender_key {
             Some(verkey) => {
                 let keypair = self.keypair(verkey).await?;
@@ -237,9 +235,21 @@ impl Work {
             }
             None => anoncrypt(&message.to_bytes(), &recipients, random)?,
         };
+        let thread = Some(message.thread_id().to_owned());
+        self.dispatch(lane, target, recipient, packed, thread, message.kind.prefix)
+    }
+
+    fn dispatch(
+        &mut self,
+        lane: &str,
+        target: &Target,
+        recipient: Verkey,
+        packed: Vec<u8>,
+        thread: Option<String>,
+        prefix: Prefix,
+    ) -> Result<()> {
         let routing = self.recipients(&target.routing_keys)?;
-        let recipient = first.verkey();
-        let packed = forward::wrap(packed, recipient, &routing, message.kind.prefix, random)?;
+        let packed = forward::wrap(packed, recipient, &routing, prefix, self.agent.random())?;
         let envelope =
             String::from_utf8(packed).map_err(|_| Error::Internal("an envelope is no text".to_owned()))?;
         let outgoing = Outgoing {
@@ -247,12 +257,21 @@ impl Work {
             recipient: recipient.to_string(),
             envelope,
             connection_id: target.connection_id.clone(),
-            thread: Some(message.thread_id().to_owned()),
+            thread,
             is_wrapped: !target.routing_keys.is_empty(),
             queued_at: self.now.as_second(),
         };
         self.outgoing.push((Lane { queue: OUTBOUND, name: lane.to_owned() }, outgoing));
         Ok(())
+    }
+
+    /// Sends an envelope of another's as it is, to the client that it is for.
+    ///
+    /// # Errors
+    /// The target's keys are refused.
+    pub(crate) fn pass_on(&mut self, lane: &str, target: &Target, envelope: Vec<u8>) -> Result<()> {
+        let recipient = target.recipient_keys.first().copied().ok_or_else(no_recipient)?;
+        self.dispatch(lane, target, recipient, envelope, None, self.agent.prefix())
     }
 
     /// Takes one message that would leave after this unit, the first that fits: whoever takes it sends it himself.
@@ -316,4 +335,8 @@ impl Work {
     fn recipients(&self, keys: &[Verkey]) -> Result<Vec<Recipient>> {
         keys.iter().map(|verkey| self.agent.recipient(*verkey)).collect()
     }
+}
+
+fn no_recipient() -> Error {
+    Error::BadRequest("the other agent names no recipient key".to_owned())
 }

@@ -13,6 +13,8 @@ pub(super) enum Check {
     IndyDid,
     /// An Ed25519 key in base58.
     RawKey,
+    /// The same, or as `did:key`.
+    RoutingKey,
     /// A random UUID.
     Uuid,
     /// A URL without query and fragment.
@@ -33,6 +35,14 @@ impl Check {
             Self::Did => is_bare(text) || is_did(text),
             Self::IndyDid => is_bare(text),
             Self::RawKey => (43..=44).contains(&text.len()) && is_base58(text),
+            Self::RoutingKey => {
+                Self::RawKey.holds(text)
+                    || text.strip_prefix("did:key:z").is_some_and(|key| {
+                        // With a reference to itself too, as ACA-Py shows routing keys.
+                        let (key, reference) = key.split_once('#').unwrap_or((key, "z"));
+                        !key.is_empty() && is_base58(key) && is_base58(reference)
+                    })
+            }
             Self::Uuid => is_uuid(text),
             Self::Endpoint => is_endpoint(text),
             Self::OneOf(choices) | Self::Among(choices) => choices.contains(&text),
@@ -46,6 +56,9 @@ impl Check {
             Self::Did => format!("Value {text} is not a valid DID"),
             Self::IndyDid => format!("Value {text} is not an indy decentralized identifier (DID)"),
             Self::RawKey => format!("Value {text} is not a raw Ed25519VerificationKey2018 key"),
+            Self::RoutingKey => {
+                format!("Value {text} is not in W3C did:key or Ed25519VerificationKey2018 key format")
+            }
             Self::Uuid => format!("Value {text} is not UUID4 (8-4-4-4-12 hex digits with digit#13=4)"),
             Self::Endpoint => format!("Value {text} is not a valid endpoint"),
             Self::OneOf(choices) => format!("Must be one of: {}.", choices.join(", ")),
@@ -61,6 +74,7 @@ impl Check {
             Self::Did => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$|^did:[a-zA-Z0-9_]+:.+$"),
             Self::IndyDid => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$"),
             Self::RawKey => write!(pattern, "^{BASE58}{{43,44}}$"),
+            Self::RoutingKey => write!(pattern, "^did:key:z{BASE58}+$|^{BASE58}{{43,44}}$"),
             Self::Uuid => write!(
                 pattern,
                 "[a-fA-F0-9]{{8}}-[a-fA-F0-9]{{4}}-4[a-fA-F0-9]{{3}}-[a-fA-F0-9]{{4}}-[a-fA-F0-9]{{12}}"
@@ -79,7 +93,7 @@ impl Check {
         match self {
             Self::Any => None,
             Self::Did | Self::IndyDid => Some("WgWxqztrNooG92RXvxSTWv"),
-            Self::RawKey => Some("H3C2AVvLMv6gmMNam3uVAjZpfkcJCwDwnZn6z3wXmqPV"),
+            Self::RawKey | Self::RoutingKey => Some("H3C2AVvLMv6gmMNam3uVAjZpfkcJCwDwnZn6z3wXmqPV"),
             Self::Uuid => Some("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
             Self::Endpoint => Some("https://myhost:8021"),
             Self::OneOf(choices) | Self::Among(choices) => choices.first().copied(),

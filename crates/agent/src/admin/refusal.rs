@@ -134,6 +134,7 @@ fn of_agent(error: &Error, generation: Generation) -> AdminResponse {
         Error::NotFound(reason) => plain(StatusCode::NOT_FOUND, reason),
         Error::BadRequest(reason) => plain(StatusCode::BAD_REQUEST, reason),
         Error::Forbidden(reason) => plain(StatusCode::FORBIDDEN, reason),
+        Error::Full(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, reason),
         Error::Didcomm(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
         Error::Wallet(Wallet::Invalid(reason)) => plain(StatusCode::BAD_REQUEST, reason),
         Error::Invalid(fields) => {

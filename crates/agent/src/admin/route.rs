@@ -100,6 +100,11 @@ impl Route {
         Self { result: Some(result), ..self }
     }
 
+    /// The same, answered with 201.
+    pub(super) const fn created(self) -> Self {
+        Self { status: StatusCode::CREATED, ..self }
+    }
+
     /// The same without a key.
     pub(super) const fn open(self) -> Self {
         Self { is_open: true, ..self }

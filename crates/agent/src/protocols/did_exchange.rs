@@ -115,7 +115,7 @@ pub async fn create_request(work: &mut Work, asked: NewRequest) -> Result<Connec
         }
     }
     let document = peer::learn(work, &asked.their_public_did).await?;
-    let target = peer::of_document(&document)?;
+    let target = peer::of_public_document(&document)?;
     let mut connection = Connection::new(work, Role::Inviter, protocol);
     connection.my_did = mine.map(|mine| mine.did);
     connection.their_did = Some(their_did.clone());

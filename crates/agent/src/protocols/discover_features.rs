@@ -17,9 +17,10 @@ const TWO: Version = Version::new(2, 0);
 const QUERIES_MAX: usize = 64;
 
 /// What is spoken here.
-const SPOKEN: [&str; 10] = [
+const SPOKEN: [&str; 12] = [
     "basicmessage/1.0",
     "connections/1.0",
+    "coordinate-mediation/1.0",
     "didexchange/1.0",
     "didexchange/1.1",
     "discover-features/1.0",
@@ -27,6 +28,7 @@ const SPOKEN: [&str; 10] = [
     "notification/1.0",
     "out-of-band/1.0",
     "out-of-band/1.1",
+    "routing/1.0",
     "trust_ping/1.0",
 ];
 

@@ -1,79 +1,111 @@
 //! `coordinate-mediation/1.0` (RFC 0211): another agent takes messages for us, or we for it.
 
+mod begin;
+mod client;
+mod default;
 mod record;
+mod server;
 
+pub use begin::begin;
+pub use client::{request, send_query, send_updates, update_routes};
+pub use default::{clear_default_mediator, default_mediator, set_default_mediator};
 pub use record::{Mediation, MediationRole, MediationState, RoutedKey};
+pub use server::{deny, grant};
 
-use serde_json::{Value, json};
-use trustkeep_didcomm::{Verkey, Version};
-use trustkeep_wallet::Record;
+pub(crate) use client::{announce, ready};
 
-use crate::{Connection, Result, Stored, Work, peer};
+use serde_json::json;
+use trustkeep_didcomm::Version;
+use trustkeep_wallet::Query;
+
+use crate::{Connection, Error, Received, Result, Stored, Work, peer};
 
 const PROTOCOL: &str = "coordinate-mediation";
 const VERSION: Version = Version::new(1, 0);
-/// The category and the name of the record that holds the id of the default mediator.
-const DEFAULT: &str = "default_mediator";
+/// Updates in one message.
+pub const UPDATES_MAX: usize = 256;
+/// Keys that are removed at once with their agreement.
+const REMOVED_MAX: u64 = 10_000;
 
-/// The mediator that is taken where none is named.
+/// Removes an agreement; the keys that we took messages for by it are free for others.
 ///
 /// # Errors
-/// Those of the wallet.
-pub async fn default_mediator(work: &mut Work) -> Result<Option<Mediation>> {
-    let Some(record) = work.get(DEFAULT, DEFAULT).await? else { return Ok(None) };
-    let id = String::from_utf8_lossy(&record.value).into_owned();
-    Mediation::get(work, &id).await.map(Some)
-}
-
-/// Lets a mediator be the default.
-///
-/// # Errors
-/// [`crate::Error::NotFound`].
-pub async fn set_default_mediator(work: &mut Work, mediation_id: &str) -> Result<Mediation> {
+/// [`Error::NotFound`].
+pub async fn delete(work: &mut Work, mediation_id: &str) -> Result<Mediation> {
     let mediation = Mediation::get(work, mediation_id).await?;
-    work.get(DEFAULT, DEFAULT).await?;
-    work.put(Record::new(DEFAULT, DEFAULT, mediation_id));
-    Ok(mediation)
-}
-
-/// Lets no mediator be the default, and gives the one that was.
-///
-/// # Errors
-/// Those of the wallet.
-pub async fn clear_default_mediator(work: &mut Work) -> Result<Option<Mediation>> {
-    let mediation = default_mediator(work).await?;
-    if let Some(record) = work.get(DEFAULT, DEFAULT).await? {
-        work.remove(&record);
+    if mediation.role == MediationRole::Server {
+        let query = RoutedKey::of_connection(MediationRole::Server, &mediation.connection_id);
+        for record in work.find(&query.limited(REMOVED_MAX)).await? {
+            work.remove(&record);
+        }
     }
+    mediation.remove(work).await?;
     Ok(mediation)
 }
 
-/// Tells our mediator which key messages for us come to, and which they no longer come to.
-///
-/// # Errors
-/// The mediator cannot be reached.
-pub(crate) async fn announce(
+pub(super) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
+    let Some(connection) = received.connection.as_ref().filter(|connection| connection.is_ready()) else {
+        tracing::info!(kind = %received.message.kind, "mediation over no connection that stands");
+        return Ok(());
+    };
+    match received.message.kind.name.as_str() {
+        "mediate-request" => server::receive_request(work, connection, &received.message).await,
+        "keylist-update" => server::receive_update(work, connection, &received.message).await,
+        "keylist-query" => server::receive_query(work, connection, &received.message).await,
+        "mediate-grant" => client::receive_grant(work, connection, &received.message).await,
+        "mediate-deny" => client::receive_denial(work, connection).await,
+        "keylist-update-response" => client::receive_results(work, connection, &received.message).await,
+        // Nothing follows from these but that they came: the controller asked, or did something that was refused.
+        "keylist" => {
+            tracing::info!(connection = connection.id, "the mediator has told its keylist");
+            Ok(())
+        }
+        "problem-report" | "problem_report" => {
+            let report: trustkeep_didcomm::message::ProblemReport = received.message.body_as()?;
+            let (code, words) = (report.code(), report.words());
+            tracing::warn!(connection = connection.id, code, words, "mediation was refused");
+            Ok(())
+        }
+        _ => super::problem_report::unknown(work, received).await,
+    }
+}
+
+/// The agreement of a connection in which we have this role.
+async fn agreement(work: &mut Work, connection: &Connection, role: MediationRole) -> Result<Option<Mediation>> {
+    let found = Mediation::of_connection(work, &connection.id).await?;
+    Ok(found.filter(|mediation| mediation.role == role))
+}
+
+/// Answers a message over its connection.
+async fn reply(work: &mut Work, connection: &Connection, reply: &trustkeep_didcomm::Message) -> Result<()> {
+    let target = peer::target(work, connection).await?;
+    work.send(&connection.id, &target, reply).await
+}
+
+/// Tells the other agent by ACA-Py's code why nothing was done.
+async fn refuse(
     work: &mut Work,
-    mediation: &Mediation,
-    add: &Verkey,
-    remove: Option<&Verkey>,
+    connection: &Connection,
+    about: &trustkeep_didcomm::Message,
+    code: &str,
+    words: &str,
 ) -> Result<()> {
-    let known = RoutedKey::by_tag(work, "recipient_key", &add.to_string()).await?;
-    let mut updates = Vec::new();
-    if known.is_none() {
-        updates.push(json!({"recipient_key": mediation.written(add), "action": "add"}));
-    }
-    updates.extend(remove.map(|key| json!({"recipient_key": mediation.written(key), "action": "remove"})));
-    send_updates(work, mediation, updates).await
+    let mut report = work.reply(about, "problem-report");
+    report.body.insert("description".to_owned(), json!({"en": words, "code": code}));
+    reply(work, connection, &report).await
 }
 
-async fn send_updates(work: &mut Work, mediation: &Mediation, updates: Vec<Value>) -> Result<()> {
-    if updates.is_empty() {
+/// Whether a role is the one that is wanted, in ACA-Py's words.
+fn check_role(mediation: &Mediation, role: MediationRole) -> Result<()> {
+    if mediation.role == role {
         return Ok(());
     }
-    let connection = Connection::get(work, &mediation.connection_id).await?;
-    let mut message = work.message(PROTOCOL, VERSION, "keylist-update");
-    message.body.insert("updates".to_owned(), updates.into());
-    let target = peer::target(work, &connection).await?;
-    work.send(&connection.id, &target, &message).await
+    let name = |role| if role == MediationRole::Server { "server" } else { "client" };
+    Err(Error::BadRequest(format!("role({}) is not {}", name(mediation.role), name(role))))
+}
+
+/// How many keys are routed by an agreement of ours.
+async fn count(work: &Work, role: MediationRole, connection_id: &str) -> Result<u64> {
+    let query: Query = RoutedKey::of_connection(role, connection_id);
+    Ok(work.agent().wallet().count(&query).await?)
 }

@@ -11,6 +11,7 @@ use trustkeep_wallet::{MemoryWallet, Query, Wallet};
 mod discovery;
 mod exchange;
 mod invitations;
+mod mediation;
 
 use super::*;
 use crate::{Agent, Connection, Outgoing, Settings, State, Work};

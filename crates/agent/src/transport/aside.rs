@@ -24,6 +24,10 @@ const NOTES_AT_ONCE: u64 = 1000;
 /// Segments read at once.
 const SEGMENTS_AT_ONCE: u64 = 8;
 
+/// Entries of a record, and their bytes: what is held for a client is counted by records.
+const ENTRIES_MAX: usize = 64;
+const BYTES_MAX: usize = 1024 * 1024;
+
 /// How the try to empty a track's place ended.
 #[derive(Debug)]
 pub(super) enum Drained {
@@ -66,7 +70,8 @@ pub(super) fn put<C: Courier>(
                 failing(shard, track)
             }
         };
-        if place.as_ref() != Some(&to) {
+        let bytes: usize = run.iter().map(|queued| queued.payload.len()).sum();
+        if place.as_ref() != Some(&to) || run.len() >= ENTRIES_MAX || bytes >= BYTES_MAX {
             flush(&mut run, &place);
             place = Some(to);
         }
@@ -156,6 +161,11 @@ pub(super) async fn drain<C: Courier>(
 pub(super) async fn for_key(wallet: &Wallet, key: &str) -> trustkeep_wallet::Result<Vec<Segment>> {
     let found = wallet.find(&Query::tagged(CATEGORY, KEY, key).limited(SEGMENTS_AT_ONCE)).await?;
     found.into_iter().map(Segment::read).collect()
+}
+
+/// How many records are set aside for the owner of a key.
+pub(crate) async fn held_for(wallet: &Wallet, key: &str) -> trustkeep_wallet::Result<u64> {
+    wallet.count(&Query::tagged(CATEGORY, KEY, key)).await
 }
 
 /// Takes what is done out of a segment that is set aside. False if it stands otherwise by now.

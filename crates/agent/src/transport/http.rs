@@ -62,7 +62,7 @@ async fn take(agent: &Agent, body: &[u8]) -> Response<Full<Bytes>> {
         Taken::Unparsable => text(StatusCode::BAD_REQUEST, "400: Bad Request".to_owned()),
         Taken::Unavailable => text(
             StatusCode::SERVICE_UNAVAILABLE,
-            "503: The wallet does not answer; send the message again".to_owned(),
+            "503: The message cannot be taken now; send it again".to_owned(),
         ),
         Taken::Failed => text(StatusCode::INTERNAL_SERVER_ERROR, "500: Internal Server Error".to_owned()),
     }

@@ -12,7 +12,7 @@ use trustkeep_wallet::queue::Queued;
 use super::courier::{Courier, Outcome};
 use super::sessions::Sessions;
 use super::{dial, mime_type};
-use crate::{Agent, Connection, Error, OUTBOUND, Outgoing, Work};
+use crate::{Agent, Connection, Error, OUTBOUND, Outgoing, Work, peer};
 
 /// How long a peer may take to take a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -84,9 +84,7 @@ impl Courier for Outbound {
 
     fn session_key(&self, queued: &Queued) -> Option<(String, bool)> {
         let outgoing: Outgoing = serde_json::from_str(&queued.payload).ok()?;
-        let scheme = outgoing.endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        let has_way = scheme.is_some_and(|scheme| matches!(&*scheme, "http" | "https" | "ws" | "wss"))
-            && outgoing.endpoint.parse::<Url>().is_ok();
+        let has_way = peer::has_way(&outgoing.endpoint);
         (!outgoing.is_wrapped || !has_way).then_some((outgoing.recipient, !has_way))
     }
 

@@ -14,7 +14,7 @@ pub(super) enum Taken {
     Ignored,
     /// It is not even JSON.
     Unparsable,
-    /// The wallet does not answer: it may come again.
+    /// The wallet does not answer, or there is no room for it: it may come again.
     Unavailable,
     /// An error of ours.
     Failed,
@@ -27,7 +27,7 @@ impl Taken {
             if answers { agent.receive_and_answer(bytes).await } else { agent.receive(bytes).await };
         let taken = match outcome {
             Ok(receipt) => Self::Done(receipt),
-            Err(Error::Wallet(error)) => {
+            Err(error @ (Error::Wallet(_) | Error::Full(_))) => {
                 tracing::warn!(%error, "a message cannot be taken now");
                 Self::Unavailable
             }

@@ -197,7 +197,7 @@ async fn problem(
     words: &str,
 ) -> Result<()> {
     let target =
-        Document::from_value(document).map_err(Error::from).and_then(|read| peer::of_document(&read));
+        Document::from_value(document).map_err(Error::from).and_then(|read| peer::of_public_document(&read));
     match target {
         Ok(target) => {
             let target = Target { sender_key, ..target };

@@ -84,7 +84,7 @@ pub(super) async fn refuse_request(work: &mut Work, received: &Received, error: 
     };
     let target = document
         .and_then(|document| Ok(Document::from_value(&document)?))
-        .and_then(|document| peer::of_document(&document));
+        .and_then(|document| peer::of_public_document(&document));
     let Ok(target) = target else { return Ok(()) };
     // Nobody is sent anything whose keys the sender does not hold.
     if !received.sender.is_some_and(|sender| target.recipient_keys.contains(&sender)) {

@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trustkeep_didcomm::Verkey;
+use trustkeep_didcomm::{DidKey, PublicKey, Verkey};
+use trustkeep_wallet::{Filter, Query};
 
 use crate::{Result, Stored, Work};
 
 /// An agreement on mediation with another agent: ACA-Py's `MediationRecord`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mediation {
-    /// Its name: a UUID.
+    /// Its name: that of the connection, or another UUID if ACA-Py made it.
     #[serde(skip)]
     pub id: String,
     /// How far it has come.
@@ -64,10 +65,11 @@ pub enum MediationRole {
 }
 
 impl Mediation {
-    /// A new one in this unit, not yet saved.
+    /// A new one in this unit, not yet saved. A connection has one agreement at most, so it is named by the connection: of
+    /// two that instances make at the same time only one is kept.
     pub fn new(work: &Work, role: MediationRole, connection_id: &str) -> Self {
         Self {
-            id: work.new_id(),
+            id: connection_id.to_owned(),
             state: MediationState::Request,
             role,
             connection_id: connection_id.to_owned(),
@@ -79,6 +81,18 @@ impl Mediation {
             updated_at: None,
             more: Map::new(),
         }
+    }
+
+    /// That of a connection, if there is one.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub async fn of_connection(work: &mut Work, connection_id: &str) -> Result<Option<Self>> {
+        // It is named so, unless ACA-Py made it.
+        if let Some(record) = work.get(Self::CATEGORY, connection_id).await? {
+            return Self::read(&record).map(Some);
+        }
+        Self::by_tag(work, "connection_id", connection_id).await
     }
 
     /// The keys to wrap for.
@@ -93,9 +107,10 @@ impl Mediation {
             .collect::<std::result::Result<_, _>>()?)
     }
 
-    /// A key as this mediator writes keys: agents of the generation of ACA-Py 0.7 read nothing but base58.
+    /// A key as both write keys in this agreement, which its routing keys show: agents of the generation of ACA-Py 0.7 read
+    /// nothing but base58.
     pub(crate) fn written(&self, key: &Verkey) -> String {
-        let by_did = self.routing_keys.iter().any(|key| key.starts_with("did:key:"));
+        let by_did = self.routing_keys.iter().any(|key| key.starts_with(DidKey::PREFIX));
         if by_did { key.did_key() } else { key.to_string() }
     }
 }
@@ -126,7 +141,7 @@ impl Stored for Mediation {
 /// A key that is routed by an agreement: ACA-Py's `RouteRecord`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoutedKey {
-    /// Its name: a UUID.
+    /// Its name: the key, or a UUID if ACA-Py made it.
     #[serde(skip)]
     pub id: String,
     /// What we are for it.
@@ -150,10 +165,11 @@ pub struct RoutedKey {
 }
 
 impl RoutedKey {
-    /// A new one in this unit, not yet saved.
+    /// A new one in this unit, not yet saved. It is named by the key, so that a key leads to one connection, whatever
+    /// instances do at the same time.
     pub fn new(work: &Work, role: MediationRole, connection_id: &str, key: &Verkey) -> Self {
         Self {
-            id: work.new_id(),
+            id: key.to_string(),
             role,
             connection_id: Some(connection_id.to_owned()),
             wallet_id: None,
@@ -162,6 +178,24 @@ impl RoutedKey {
             updated_at: None,
             more: Map::new(),
         }
+    }
+
+    /// What is known of a key, in whichever form it was noted: ACA-Py notes keys as the other agent wrote them.
+    ///
+    /// # Errors
+    /// Those of the wallet.
+    pub async fn of_key(work: &mut Work, key: &Verkey) -> Result<Vec<Self>> {
+        let forms = [key.to_string(), key.did_key(), DidKey::new(PublicKey::Ed25519(*key)).reference()];
+        let forms = forms.map(|form| Filter::is("recipient_key", form));
+        let query = Query { filter: Some(Filter::Any(forms.into())), ..Query::all(Self::CATEGORY) };
+        Self::find(work, &query).await
+    }
+
+    /// Those of a connection.
+    pub(crate) fn of_connection(role: MediationRole, connection_id: &str) -> Query {
+        let role = if role == MediationRole::Server { "server" } else { "client" };
+        let filters = vec![Filter::is("connection_id", connection_id), Filter::is("role", role)];
+        Query { filter: Some(Filter::All(filters)), ..Query::all(Self::CATEGORY) }
     }
 }
 

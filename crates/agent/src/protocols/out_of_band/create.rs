@@ -202,7 +202,7 @@ async fn inviter(work: &mut Work, asked: &NewInvitation, route: &Route) -> Resul
         let document = resolve(work, &service).await.ok();
         let target = document
             .and_then(|document| trustkeep_didcomm::Document::from_value(&document).ok())
-            .and_then(|document| peer::of_document(&document).ok());
+            .and_then(|document| peer::of_public_document(&document).ok());
         let endpoint = target.as_ref().map(|target| target.endpoint.clone());
         return Ok(Inviter {
             key: did.verkey()?,
