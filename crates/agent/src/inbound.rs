@@ -115,7 +115,9 @@ impl Agent {
                 routing::Passed::On => {
                     return Ok(Unwrapped::PassedOn(Receipt { sender, return_route, back: None }));
                 }
-                routing::Passed::Ours(envelope) => (message, sender, recipient) = self.open(&envelope).await?,
+                routing::Passed::Ours(envelope) => {
+                    (message, sender, recipient) = self.open(&envelope).await?
+                }
             }
         }
         Err(Error::BadRequest("envelopes are inside of one another too often".to_owned()))

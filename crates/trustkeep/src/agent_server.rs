@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use trustkeep_agent::admin::{self, Admin};
+use trustkeep_agent::protocols::mediation;
 use trustkeep_agent::transport::{self, Transport};
-use trustkeep_agent::{Agent, provision_did};
+use trustkeep_agent::{Agent, Error as AgentError, provision_did};
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_chassis::health::{self, Health};
 use trustkeep_chassis::http::{ListenSettings, Listener};
@@ -46,6 +47,7 @@ pub(crate) async fn provision(settings: Settings) -> anyhow::Result<ExitCode> {
     }
     let wallet = open(&settings.wallet).await?;
     let agent = agent(&settings, wallet.clone()).await?;
+    mediation::note_invitation(&agent).await?;
     let name = settings.wallet.name.as_deref().unwrap_or("in memory");
     writeln!(
         std::io::stdout(),
@@ -99,6 +101,14 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
     let agent = agent(&settings, wallet.clone()).await?;
     let transport = Transport::new(agent.clone())?;
     transport.spawn(supervisor);
+    match mediation::begin(&agent).await {
+        Ok(()) => {}
+        // As ACA-Py does: its connections, and its admin API, are of use without.
+        Err(error @ (AgentError::NotFound(_) | AgentError::BadRequest(_) | AgentError::Didcomm(_))) => {
+            tracing::error!(%error, "the mediator of the configuration cannot be taken");
+        }
+        Err(error) => return Err(error).context("the mediator of the configuration"),
+    }
     let mut addresses = Vec::new();
     for (kind, listener) in inbound {
         let (address, shutdown) = (listener.local_address(), supervisor.shutdown().clone());

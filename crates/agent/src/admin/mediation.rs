@@ -53,11 +53,7 @@ const UPDATES: Field =
 
 const UPDATE: Shape = Shape {
     name: "KeylistUpdate",
-    fields: &[
-        Field::text("@type", "Message type"),
-        Field::text("@id", "Message identifier"),
-        UPDATES,
-    ],
+    fields: &[Field::text("@type", "Message type"), Field::text("@id", "Message identifier"), UPDATES],
 };
 
 pub(super) const ROUTES: &[Route] = &[
@@ -92,7 +88,11 @@ pub(super) const ROUTES: &[Route] = &[
         .about("mediation", "Retrieve keylists by connection or role")
         .query(&[
             CONNECTION_ID,
-            Field::checked("role", ROLES, "client for keys mediated by other agents, server for keys mediated by this one"),
+            Field::checked(
+                "role",
+                ROLES,
+                "client for keys mediated by other agents, server for keys mediated by this one",
+            ),
             PAGE[0],
             PAGE[1],
             PAGE[2],

@@ -6,7 +6,7 @@ mod default;
 mod record;
 mod server;
 
-pub use begin::begin;
+pub use begin::{begin, note_invitation};
 pub use client::{request, send_query, send_updates, update_routes};
 pub use default::{clear_default_mediator, default_mediator, set_default_mediator};
 pub use record::{Mediation, MediationRole, MediationState, RoutedKey};
@@ -71,7 +71,11 @@ pub(super) async fn handle(work: &mut Work, received: &Received) -> Result<()> {
 }
 
 /// The agreement of a connection in which we have this role.
-async fn agreement(work: &mut Work, connection: &Connection, role: MediationRole) -> Result<Option<Mediation>> {
+async fn agreement(
+    work: &mut Work,
+    connection: &Connection,
+    role: MediationRole,
+) -> Result<Option<Mediation>> {
     let found = Mediation::of_connection(work, &connection.id).await?;
     Ok(found.filter(|mediation| mediation.role == role))
 }

@@ -89,7 +89,10 @@ async fn send_on(agent: &Agent, key: &Verkey, envelope: &[u8]) -> Result<bool> {
         let client = target.recipient_keys.first().map(ToString::to_string).unwrap_or_default();
         if held_for(agent.wallet(), &client).await? >= HELD_MAX {
             metrics::counter!("agent_forwards_refused_total").increment(1);
-            return Err(Error::Full(format!("too much waits for the client of connection {}", connection.id)));
+            return Err(Error::Full(format!(
+                "too much waits for the client of connection {}",
+                connection.id
+            )));
         }
         work.pass_on(&connection.id, &target, envelope.to_vec())?;
         if work.settings().monitor_forward {

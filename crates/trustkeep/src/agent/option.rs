@@ -288,14 +288,16 @@ pub(super) const OPTIONS: &[Opt] = &[
         .start()
         .does("Seconds after which a silent WebSocket is closed (15)"),
     Opt::one("mediator-invitation", "ACAPY_MEDIATION_INVITATION")
-        .refused("the agent would not be reached by way of it: a mediator at the start is not built yet"),
+        .does("The URL of a mediator's invitation: once it has granted it, it is the default mediator"),
     Opt::flag("mediator-connections-invite", "ACAPY_MEDIATION_CONNECTIONS_INVITE")
-        .noted("a choice: the kind of an invitation is read from it"),
+        .does("That invitation is one of connections/1.0 (which is seen without being told)"),
     Opt::flag("open-mediation", "ACAPY_MEDIATION_OPEN").start().does("Grant all requests for mediation"),
     Opt::one("default-mediator-id", "ACAPY_DEFAULT_MEDIATION_ID")
         .start()
-        .refused("the agent would not be reached by way of it: a mediator at the start is not built yet"),
-    Opt::flag("clear-default-mediator", "ACAPY_CLEAR_DEFAULT_MEDIATOR").start().noted("mediators"),
+        .does("The id of the agreement with the mediator that is taken where none is named"),
+    Opt::flag("clear-default-mediator", "ACAPY_CLEAR_DEFAULT_MEDIATOR")
+        .start()
+        .does("No mediator is taken where none is named"),
     Opt::one("seed", "ACAPY_WALLET_SEED").does("Seed of a DID of the wallet: 32 characters, or base64"),
     Opt::flag("wallet-local-did", "ACAPY_WALLET_LOCAL_DID").does("The DID of the seed is not public"),
     Opt::one("wallet-key", "ACAPY_WALLET_KEY").does("The key of the wallet, or vault:PATH#FIELD"),

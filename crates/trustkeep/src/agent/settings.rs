@@ -131,6 +131,9 @@ impl Settings {
             monitor_ping: given.has("monitor-ping"),
             monitor_forward: given.has("monitor-forward"),
             open_mediation: given.has("open-mediation"),
+            mediator_invitation: given.one("mediator-invitation").map(str::to_owned),
+            default_mediator_id: given.one("default-mediator-id").map(str::to_owned),
+            clear_default_mediator: given.has("clear-default-mediator"),
             transport: transport(given)?,
             ..trustkeep_agent::Settings::default()
         };

@@ -39,6 +39,29 @@ pub async fn begin(agent: &Agent) -> Result<()> {
     }
 }
 
+/// Notes the mediator's invitation of the settings, to be taken at the next start.
+///
+/// # Errors
+/// [`Error::BadRequest`] if it is none.
+pub async fn note_invitation(agent: &Agent) -> Result<()> {
+    let Some(invite) = agent.settings().mediator_invitation.clone() else { return Ok(()) };
+    invitation_url::from_url(&invite)?;
+    let mut work = Work::new(agent);
+    if noted(&mut work).await?.is_none_or(|noted| noted.invite != invite) {
+        put(&mut work, Noted { invite, used: false });
+    }
+    work.commit().await
+}
+
+async fn noted(work: &mut Work) -> Result<Option<Noted>> {
+    let record = work.get(INVITATION.0, INVITATION.1).await?;
+    Ok(record.and_then(|record| serde_json::from_slice(&record.value).ok()))
+}
+
+fn put(work: &mut Work, noted: Noted) {
+    work.put(Record::new(INVITATION.0, INVITATION.1, json!(noted).to_string()));
+}
+
 async fn configure(work: &mut Work) -> Result<()> {
     let settings = work.settings().clone();
     if settings.clear_default_mediator {
@@ -47,9 +70,7 @@ async fn configure(work: &mut Work) -> Result<()> {
     if let Some(id) = &settings.default_mediator_id {
         set_default_mediator(work, id).await?;
     }
-    let stored = work.get(INVITATION.0, INVITATION.1).await?;
-    let stored = stored.and_then(|record| serde_json::from_slice::<Noted>(&record.value).ok());
-    let invite = match (settings.mediator_invitation, stored) {
+    let invite = match (settings.mediator_invitation, noted(work).await?) {
         (Some(given), Some(noted)) if noted.used && noted.invite == given => return Ok(()),
         (None, Some(noted)) if noted.used => return Ok(()),
         (Some(given), _) => given,
@@ -61,8 +82,7 @@ async fn configure(work: &mut Work) -> Result<()> {
     for note in [ASK_WHEN_READY, DEFAULT_WHEN_GRANTED] {
         connection.set_metadata(work, note, &Value::Bool(true)).await?;
     }
-    let noted = json!(Noted { invite, used: true }).to_string();
-    work.put(Record::new(INVITATION.0, INVITATION.1, noted));
+    put(work, Noted { invite, used: true });
     Ok(())
 }
 
@@ -77,7 +97,5 @@ async fn take(work: &mut Work, invite: &str) -> Result<Connection> {
     let asked =
         ReceivedInvitation { auto_accept: Some(true), always_new: true, ..ReceivedInvitation::default() };
     let (_, connection) = out_of_band::receive_invitation(work, &invitation, asked).await?;
-    connection.ok_or_else(|| {
-        Error::BadRequest("the mediator's invitation offers no handshake".to_owned())
-    })
+    connection.ok_or_else(|| Error::BadRequest("the mediator's invitation offers no handshake".to_owned()))
 }

@@ -7,8 +7,8 @@ use trustkeep_didcomm::{Message, Verkey};
 use trustkeep_wallet::Query;
 
 use super::{
-    Mediation, MediationRole, MediationState, PROTOCOL, RoutedKey, UPDATES_MAX, VERSION, agreement, check_role,
-    default, reply,
+    Mediation, MediationRole, MediationState, PROTOCOL, RoutedKey, UPDATES_MAX, VERSION, agreement,
+    check_role, default, reply,
 };
 use crate::connection::CATEGORY;
 use crate::protocols::did_exchange::is_spent;
@@ -226,7 +226,8 @@ pub async fn update_routes(
     connection: &mut Connection,
     mediation_id: Option<&str>,
 ) -> Result<Option<Message>> {
-    let route = Route::of(work, connection, Wanted { mediation_id, or_default: true, ..Wanted::default() }).await?;
+    let route =
+        Route::of(work, connection, Wanted { mediation_id, or_default: true, ..Wanted::default() }).await?;
     let is_invitee = match connection.rfc23_state() {
         "invitation-received" => true,
         "request-received" => false,
@@ -276,9 +277,11 @@ pub(super) async fn receive_results(
     }
     let shown = updated.iter().take(UPDATES_MAX).map(|updated| {
         let mut members = updated.more.clone();
-        for (name, text) in
-            [("recipient_key", &updated.recipient_key), ("action", &updated.action), ("result", &updated.result)]
-        {
+        for (name, text) in [
+            ("recipient_key", &updated.recipient_key),
+            ("action", &updated.action),
+            ("result", &updated.result),
+        ] {
             members.insert(name.to_owned(), text.as_str().into());
         }
         Value::Object(members)

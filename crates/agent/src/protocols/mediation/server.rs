@@ -6,8 +6,8 @@ use trustkeep_didcomm::{Message, Prefix, Verkey};
 use trustkeep_wallet::{Query, Record};
 
 use super::{
-    Mediation, MediationRole, MediationState, PROTOCOL, RoutedKey, UPDATES_MAX, VERSION, agreement, check_role,
-    count, refuse, reply,
+    Mediation, MediationRole, MediationState, PROTOCOL, RoutedKey, UPDATES_MAX, VERSION, agreement,
+    check_role, count, refuse, reply,
 };
 use crate::{Connection, LocalDid, Result, Stored, Work};
 

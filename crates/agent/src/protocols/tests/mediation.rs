@@ -23,9 +23,9 @@ async fn carry_all(parties: &[&Party]) {
         for from in parties {
             for payload in from.take("outbound").await {
                 let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
-                let to = parties.iter().find(|party| {
-                    party.agent.settings().endpoints.first() == Some(&outgoing.endpoint)
-                });
+                let to = parties
+                    .iter()
+                    .find(|party| party.agent.settings().endpoints.first() == Some(&outgoing.endpoint));
                 to.unwrap().agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
                 count += 1;
             }
@@ -190,7 +190,9 @@ async fn updates_have_the_results_of_the_protocol_and_a_key_leads_to_one_client(
     assert_eq!(routes(&mediator).await.len(), 1);
 
     let mut work = Work::new(&one.agent);
-    protocol::send_query(&mut work, &of_one.id, Some(json!({"recipient_key": [by_did]})), -1, 0).await.unwrap();
+    protocol::send_query(&mut work, &of_one.id, Some(json!({"recipient_key": [by_did]})), -1, 0)
+        .await
+        .unwrap();
     work.commit().await.unwrap();
     carry_all(&[&one, &mediator]).await;
 
@@ -268,7 +270,8 @@ async fn forwards_for_ourselves_are_opened_and_for_nobody_are_dropped() {
         work.commit().await.unwrap();
         let recipient: Verkey = outgoing.recipient.parse().unwrap();
         let envelope = outgoing.envelope.into_bytes();
-        let wrapped = forward::wrap(envelope, recipient, &hops(count), guest.agent.prefix(), &random).unwrap();
+        let wrapped =
+            forward::wrap(envelope, recipient, &hops(count), guest.agent.prefix(), &random).unwrap();
         let receipt = mediator.agent.receive_and_answer(&wrapped).await.unwrap();
         assert!(receipt.sender.is_none() && receipt.back.is_none());
         let told = mediator.events("basicmessages").await;
