@@ -38,4 +38,5 @@ pub use provision::provision_did;
 pub use resolver::{DocumentSource, resolve};
 pub use settings::{Settings, TransportSettings, Webhook};
 pub use stored::Stored;
+pub use trustkeep_didcomm::document::DOCUMENT_BYTES_MAX;
 pub use work::{EVENTS, OUTBOUND, Outgoing, Work};

@@ -222,6 +222,13 @@ pub(crate) async fn document(work: &mut Work, did: &str) -> Result<Document> {
     Ok(Document::from_value(&resolver::known(work, did).await?)?)
 }
 
+/// Whether a key is one of a document's.
+pub(crate) fn holds(document: &Value, verkey: &Verkey) -> bool {
+    Document::from_value(document).is_ok_and(|read| {
+        read.verkeys().contains(verkey) || read.methods.iter().any(|method| method.verkey() == Some(*verkey))
+    })
+}
+
 /// Our own document for a bare DID.
 ///
 /// # Errors

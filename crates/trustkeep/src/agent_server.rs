@@ -20,6 +20,7 @@ use trustkeep_wallet::{MemoryWallet, Wallet};
 use trustkeep_wallet_askar::{AskarSettings, AskarWallet, Opening, Options};
 
 use crate::agent::{Inbound, Settings, WalletSettings, fetch_key};
+use crate::did_web::WebDocuments;
 use crate::host::Host;
 use crate::notify;
 
@@ -139,7 +140,8 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
 }
 
 async fn agent(settings: &Settings, wallet: Wallet) -> anyhow::Result<Agent> {
-    let agent = Agent::new(settings.agent.clone(), wallet, SystemClock::shared(), Arc::new(SystemRandom));
+    let agent = Agent::new(settings.agent.clone(), wallet, SystemClock::shared(), Arc::new(SystemRandom))
+        .with_documents(Arc::new(WebDocuments::new(settings.has_private_web)?));
     if let Some(seed) = &settings.seed {
         provision_did(&agent, seed.text.expose(), !seed.is_local, seed.may_replace)
             .await

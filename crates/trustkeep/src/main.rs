@@ -14,6 +14,7 @@ mod cli;
 mod completion;
 mod demo;
 mod dev;
+mod did_web;
 mod host;
 mod ledger_client;
 mod ledger_server;

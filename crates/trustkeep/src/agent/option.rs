@@ -417,6 +417,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::exactly("metrics", "ACAPY_METRICS", 2)
         .start()
         .does("Where /metrics, /healthz and /readyz are: HOST PORT"),
+    Opt::flag("did-web-private-addresses", "ACAPY_DID_WEB_PRIVATE_ADDRESSES")
+        .does("Documents of did:web are fetched from private and loopback addresses too"),
     Opt::one("log-format", "ACAPY_LOG_FORMAT").does("Form of the log: standard or json"),
 ];
 

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) wallet: WalletSettings,
     /// The DID that is in the wallet from the start.
     pub(crate) seed: Option<Seed>,
+    /// Whether documents of `did:web` may come from private addresses.
+    pub(crate) has_private_web: bool,
     /// What the log is told.
     pub(crate) log_level: &'static str,
     /// Its form.
@@ -153,6 +155,7 @@ impl Settings {
             metrics: given.last("metrics").map(|place| address("--metrics", place)).transpose()?,
             wallet,
             seed,
+            has_private_web: given.has("did-web-private-addresses"),
             log_level: log_level(given)?,
             log_format: text("log-format"),
             notes,

@@ -14,6 +14,7 @@ use crate::{
 
 /// The codes of problem reports.
 const REQUEST_NOT_ACCEPTED: &str = "request_not_accepted";
+const REQUEST_PROCESSING_ERROR: &str = "request_processing_error";
 const RESPONSE_NOT_ACCEPTED: &str = "response_not_accepted";
 
 pub(super) async fn request(
@@ -44,11 +45,21 @@ pub(super) async fn request(
 
 pub(super) async fn receive_request(work: &mut Work, received: &Received) -> Result<()> {
     let (Some(key), message) = (&received.recipient, &received.message) else { return Ok(()) };
+    let sender = received.sender.as_ref();
     let (their_did, document) = match detail(message.body.get("connection")) {
-        Ok(detail) => detail,
+        Ok((did, document)) if sender.is_some_and(|sender| peer::holds(&document, sender)) => (did, document),
+        // Anyone may have seen another's document. Who he is is not known, so he is not answered.
+        Ok(_) => {
+            tracing::info!("a request with the document of another");
+            return Ok(());
+        }
         Err(error) => {
             tracing::info!(%error, "a request that cannot be read");
-            return Ok(());
+            let document = message.body.get("connection").and_then(|detail| detail.get("DIDDoc"));
+            let document = document.filter(|document| sender.is_some_and(|key| peer::holds(document, key)));
+            let Some(document) = document else { return Ok(()) };
+            let words = error.to_string();
+            return problem(work, message, document, Some(*key), REQUEST_PROCESSING_ERROR, &words).await;
         }
     };
     if Connection::of_request(work, key, &message.id).await?.is_some() {

@@ -121,13 +121,13 @@ async fn identity(
                 sender.map_or(Err(error), |sender| attached.signed_by(sender).map(|()| vec![*sender]))
             })
             .map_err(|_| Error::BadRequest("DID Doc signature failed verification".to_owned()))?;
-        if !signers.iter().all(|signer| holds(&document, signer)) {
+        if !signers.iter().all(|signer| peer::holds(&document, signer)) {
             return Err(Error::BadRequest("DID Doc is not signed by a key of its own".to_owned()));
         }
         return Ok((did.to_owned(), Some(document)));
     }
     let document = crate::resolve(work, did).await?;
-    if !sender.is_some_and(|sender| holds(&document, sender)) {
+    if !sender.is_some_and(|sender| peer::holds(&document, sender)) {
         return Err(Error::BadRequest(format!("the request is not packed by a key of {did}")));
     }
     Ok((did.to_owned(), None))
@@ -148,13 +148,6 @@ pub(super) fn attached_document(did: &str, attached: &Attachment) -> Result<Valu
         return Ok(document);
     }
     Err(Error::BadRequest(format!("Connection DID {did} does not match DID Doc id {}", read.id)))
-}
-
-/// Whether a key is one of a document's.
-fn holds(document: &Value, verkey: &Verkey) -> bool {
-    Document::from_value(document).is_ok_and(|read| {
-        read.verkeys().contains(verkey) || read.methods.iter().any(|method| method.verkey() == Some(*verkey))
-    })
 }
 
 /// Answers the request of a connection.
