@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import pathlib
+import socket
 import subprocess
 import threading
 import uuid
@@ -46,7 +47,7 @@ class Peer:
         self.verkey, self.did = made["verkey"], made["did"]
         self.endpoint, self.theirs, self.place = QUEUE, None, None
         self.inbox, self._changed = [], threading.Condition()
-        self._server = None
+        self._server, self._connections = None, []
         if listens:
             self.listen()
 
@@ -76,6 +77,10 @@ class Peer:
         class Server(http.server.ThreadingHTTPServer):
             request_queue_size = 128
 
+            def process_request(self, connection, address):
+                peer._connections.append(connection)
+                super().process_request(connection, address)
+
             def handle_error(self, *_):
                 """Whoever is not waited for any more closes."""
 
@@ -85,9 +90,14 @@ class Peer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def leave(self):
-        """Is not there: connections are refused."""
+        """Is not there: connections end, and are refused."""
         self._server.shutdown()
         self._server.server_close()
+        while self._connections:
+            try:
+                self._connections.pop().shutdown(socket.SHUT_RDWR)
+            except OSError:
+                """It has ended already."""
 
     def take(self, envelope):
         """Takes what came, however."""
@@ -110,7 +120,7 @@ class Peer:
         return [message["content"] for message in found]
 
     def connect(self, agent, send=None, **transport):
-        """Takes an invitation of an agent, and gives the connection's id there."""
+        """Takes an invitation of an agent, with members that every message has; gives the connection's id there."""
         made = agent.post("/connections/create-invitation")
         invitation = made["invitation"]
         self.place, send = invitation["serviceEndpoint"], send or self.post

@@ -42,6 +42,7 @@ class Webhooks:
 
         self._heard, self._changed = heard, changed
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ear)
+        self.place = self._server.server_address
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def url(self, name):
@@ -110,6 +111,10 @@ class Party:
     def kill(self):
         """Ends it as a power cut would."""
         processes.stop(self._process, signal.SIGKILL)
+
+    @property
+    def process_id(self):
+        return self._process.pid
 
     def call(self, method, path, body=None, headers=None, **query):
         """The status, and the body as JSON or as a text."""
