@@ -76,6 +76,7 @@ class Load:
         self.connection = self.peer.connect(agents[0])
         self.place = f"http://{balancer.address}"
         self.received, self.sent = [[], []], [[] for _ in agents]
+        self.name = f"load-{next(_numbers)}"
         self._is_over, self._packed = threading.Event(), {}
         work = [(self._receive, acknowledged) for acknowledged in self.received]
         work += [(self._send, acknowledged, agent) for acknowledged, agent in zip(self.sent, agents)]
@@ -105,7 +106,7 @@ class Load:
         for ends, acknowledged in ((told, self.received), (got, self.sent)):
             missing = lambda: set(sum(acknowledged, [])) - {content for content, _ in ends()}
             processes.eventually(lambda: not missing(), what=f"the arrival of {missing()}")
-            arrived = ends()
+            arrived = [end for end in ends() if end[0].startswith(f"{self.name}-")]
             assert len(set(arrived)) == len({content for content, _ in arrived})
             first = list(dict.fromkeys(content for content, _ in arrived))
             for one in acknowledged:
@@ -114,7 +115,7 @@ class Load:
         return sum(map(len, [*self.received, *self.sent])), twice
 
     def _repeat(self, work, acknowledged, *more):
-        name = next(_numbers)
+        name = f"{self.name}-{next(_numbers)}"
         for number in itertools.count():
             while not self._is_over.is_set():
                 try:
