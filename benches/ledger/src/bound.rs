@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use trustkeep_bench_rig::best;
 use trustkeep_crypto::sign::{Algorithm, SigningKey};
 
 use crate::options::Options;
@@ -23,8 +23,9 @@ impl Bound {
         let public = key.public_key()?;
         let message = [7; MESSAGE];
         let signature = key.sign(&message)?;
-        let verification = best(options, || public.verify(black_box(&message), &signature).is_ok())?;
-        let signing = best(options, || key.sign(black_box(&message)).is_ok())?;
+        let rounds = if options.smoke { 1 } else { ROUNDS };
+        let verification = best(rounds, || public.verify(black_box(&message), &signature).is_ok())?;
+        let signing = best(rounds, || key.sign(black_box(&message)).is_ok())?;
         Ok(Self { verification, signature: signing })
     }
 
@@ -55,28 +56,6 @@ impl Bound {
     }
 }
 
-/// Of several rounds the fastest.
-fn best(options: &Options, operation: impl Fn() -> bool) -> anyhow::Result<Duration> {
-    let rounds = if options.smoke { 1 } else { ROUNDS };
-    let mut best = Duration::MAX;
-    for _ in 0..rounds {
-        let before = thread_cpu()?;
-        for _ in 0..OPERATIONS {
-            black_box(operation());
-        }
-        best = best.min((thread_cpu()? - before) / OPERATIONS);
-    }
-    Ok(best)
-}
-
-/// Processor time of this thread.
-fn thread_cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = stat.split(' ').next().context("/proc/thread-self/schedstat is not as expected")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
-}
-
 const ROUNDS: usize = 10;
-const OPERATIONS: u32 = 500;
 /// Bytes; about what a client signs.
 const MESSAGE: usize = 200;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 use tokio::process::Command;
+use trustkeep_bench_rig::{Process, free_ports, pin_myself};
 use trustkeep_crypto::SecretString;
 use trustkeep_scalar_client::{Client, ClientConfig, Identity, Target, class_stub};
 
-use crate::server::{Server, free_ports, pin_myself};
 use crate::setting::{Authentication, Setting};
 use crate::workload::{CONTRACTS, LOADER};
 
@@ -27,9 +27,10 @@ pub(crate) struct Deployment<'a> {
 struct Site {
     word: &'static str,
     folder: PathBuf,
+    /// For clients, for registrations, for administrators.
     ports: [u16; 3],
     core: Option<usize>,
-    server: Server,
+    server: Process,
 }
 
 /// A key and its certificate.
@@ -182,16 +183,29 @@ impl Site {
             setting.storage_lines(&folder, &database)?
         );
         std::fs::write(folder.join("server.properties"), text)?;
-        let server = Server::start(&setting.program, word, &folder, ports, core).await?;
+        let server = launch(setting, word, &folder, ports, core).await?;
         Ok(Self { word, folder, ports, core, server })
     }
 
     async fn restart(self, setting: &Setting) -> anyhow::Result<Self> {
         let Self { word, folder, ports, core, server } = self;
         server.stop().await?;
-        let server = Server::start(&setting.program, word, &folder, ports, core).await?;
+        let server = launch(setting, word, &folder, ports, core).await?;
         Ok(Self { word, folder, ports, core, server })
     }
+}
+
+async fn launch(
+    setting: &Setting,
+    word: &str,
+    folder: &Path,
+    ports: [u16; 3],
+    core: Option<usize>,
+) -> anyhow::Result<Process> {
+    let properties = folder.join("server.properties").display().to_string();
+    let mut server = Process::start(&setting.program, [word, "--config", &properties], folder, core, &[])?;
+    server.until_open(&ports).await?;
+    Ok(server)
 }
 
 impl Pair {

@@ -11,7 +11,6 @@ mod flat;
 mod load;
 mod measure;
 mod options;
-mod server;
 mod setting;
 mod workload;
 

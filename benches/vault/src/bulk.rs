@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::client::Request;
+use crate::client;
 use crate::print;
 use crate::server::Server;
 use crate::workload::drive;
@@ -23,26 +23,26 @@ pub(crate) async fn run(server: Server<'_>, scale: usize) -> anyhow::Result<()> 
         json!({"policy": "path \"secret/*\" { capabilities = [\"read\"] }"}),
     ];
     for (path, body) in setup.iter().zip(&bodies) {
-        drive(server.port, 1, vec![Request::post(&token, path, body)]).await.context("preparing")?;
+        drive(server.port, 1, vec![client::post(&token, path, body)]).await.context("preparing")?;
     }
     let began = Instant::now();
     let value = json!({ "user": "app", "password": "correct horse battery staple" });
     for start in (0..secrets).step_by(BATCH) {
         let batch = start..(start + BATCH).min(secrets);
         let path = |n: usize| format!("secret/bulk/{}/{n}", n / 1000);
-        drive(server.port, 64, batch.map(|n| Request::post(&token, &path(n), &value)).collect()).await?;
+        drive(server.port, 64, batch.map(|n| client::post(&token, &path(n), &value)).collect()).await?;
     }
     let body = json!({"policies": ["app"], "ttl": "24h", "no_parent": true});
     for start in (0..leases).step_by(BATCH) {
         let batch = start..(start + BATCH).min(leases);
-        drive(server.port, 64, batch.map(|_| Request::post(&token, "auth/token/create", &body)).collect())
+        drive(server.port, 64, batch.map(|_| client::post(&token, "auth/token/create", &body)).collect())
             .await?;
     }
-    let (filled, full) = (began.elapsed(), server.resident()?);
+    let (filled, full) = (began.elapsed(), server.process.resident()?);
     let server = server.restart().await?;
     // Whoever loads its leases in the background has them now.
     let last = format!("secret/bulk/{}/{}", (secrets - 1) / 1000, secrets - 1);
-    drive(server.port, 1, vec![Request::get(&token, &last)]).await.context("the last secret")?;
+    drive(server.port, 1, vec![client::get(&token, &last)]).await.context("the last secret")?;
     tokio::time::sleep(SETTLES).await;
     print(&format!(
         "| {} | {} | {secrets} | {leases} | {:.0} s | {} MiB | {} ms | {} MiB |",
@@ -51,7 +51,7 @@ pub(crate) async fn run(server: Server<'_>, scale: usize) -> anyhow::Result<()> 
         filled.as_secs_f64(),
         full >> 20,
         server.started_in.as_millis(),
-        server.resident()? >> 20,
+        server.process.resident()? >> 20,
     ));
     Ok(())
 }

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use trustkeep_bench_rig::http::{Connection, Request};
+use trustkeep_bench_rig::quantile;
 
-use crate::client::{Connection, Request};
+use crate::client;
 use crate::print;
 use crate::server::Server;
 
@@ -18,7 +20,7 @@ pub(crate) async fn run(server: &mut Server<'_>, scale: usize) -> anyhow::Result
     let root = server.token.clone();
     let mut setup = Connection::open(server.port).await?;
     let mut post = async |path: &str, body: Value| {
-        setup.ask(&Request::post(&root, path, &body)).await.with_context(|| format!("preparing {path}"))
+        setup.ask(&client::post(&root, path, &body)).await.with_context(|| format!("preparing {path}"))
     };
     post("sys/mounts/secret", json!({"type": "kv", "options": {"version": "2"}})).await?;
     post("sys/mounts/transit", json!({"type": "transit"})).await?;
@@ -35,42 +37,42 @@ pub(crate) async fn run(server: &mut Server<'_>, scale: usize) -> anyhow::Result
     }
     let mut logins = Vec::new();
     for role in ["app", "light"] {
-        let id = setup.ask(&Request::get(&root, &format!("auth/approle/role/{role}/role-id"))).await?;
+        let id = setup.ask(&client::get(&root, &format!("auth/approle/role/{role}/role-id"))).await?;
         let path = format!("auth/approle/role/{role}/secret-id");
-        let secret = setup.ask(&Request::post(&root, &path, &json!({}))).await?;
+        let secret = setup.ask(&client::post(&root, &path, &json!({}))).await?;
         logins.push(
             json!({"role_id": id.pointer("/data/role_id"), "secret_id": secret.pointer("/data/secret_id")}),
         );
     }
     let body = json!({"policies": ["app"], "ttl": "24h"});
-    let made = setup.ask(&Request::post(&root, "auth/token/create", &body)).await?;
+    let made = setup.ask(&client::post(&root, "auth/token/create", &body)).await?;
     let token = made.pointer("/auth/client_token").and_then(Value::as_str).context("no token")?.to_owned();
     let secret = json!({ "data": { "user": "app", "password": "correct horse battery staple" } });
     for key in 0..KEYS {
-        setup.send(&Request::post(&root, &data(key), &secret)).await.context("preparing secrets")?;
+        setup.send(&client::post(&root, &data(key), &secret)).await.context("preparing secrets")?;
     }
 
     let count = |full: usize| (full / scale).max(64);
-    let get = |path: &str| Request::get(&token, path);
+    let get = |path: &str| client::get(&token, path);
     let text = json!({"plaintext": "dGhlIHF1aWNrIGJyb3duIGZveA=="});
     let input = json!({"input": "dGhlIHF1aWNrIGJyb3duIGZveA=="});
     let row = async |what: &str, connections: usize, full: usize, make: &dyn Fn(usize) -> Request| {
         measure(server, what, connections, count(full), make).await
     };
-    row("health (no token, no store)", 64, 100_000, &|_| Request::get("", "sys/health")).await?;
+    row("health (no token, no store)", 64, 100_000, &|_| client::get("", "sys/health")).await?;
     row("token lookup-self", 64, 60_000, &|_| get("auth/token/lookup-self")).await?;
     row("KV v2 read", 1, 20_000, &|n| get(&data(n % KEYS))).await?;
     row("KV v2 read", 64, 60_000, &|n| get(&data(n % KEYS))).await?;
-    row("KV v2 write", 1, 3_000, &|n| Request::post(&token, &data(n % KEYS), &secret)).await?;
-    row("KV v2 write", 64, 30_000, &|n| Request::post(&token, &data(n % KEYS), &secret)).await?;
-    row("transit encrypt, AES-256-GCM", 64, 60_000, &|_| Request::post(&token, "transit/encrypt/aes", &text))
+    row("KV v2 write", 1, 3_000, &|n| client::post(&token, &data(n % KEYS), &secret)).await?;
+    row("KV v2 write", 64, 30_000, &|n| client::post(&token, &data(n % KEYS), &secret)).await?;
+    row("transit encrypt, AES-256-GCM", 64, 60_000, &|_| client::post(&token, "transit/encrypt/aes", &text))
         .await?;
-    row("transit sign, Ed25519", 64, 30_000, &|_| Request::post(&token, "transit/sign/ed25519", &input))
+    row("transit sign, Ed25519", 64, 30_000, &|_| client::post(&token, "transit/sign/ed25519", &input))
         .await?;
-    row("transit sign, ECDSA P-256", 64, 30_000, &|_| Request::post(&token, "transit/sign/ecdsa", &input))
+    row("transit sign, ECDSA P-256", 64, 30_000, &|_| client::post(&token, "transit/sign/ecdsa", &input))
         .await?;
     for (login, what) in logins.iter().zip(["AppRole login, service token", "AppRole login, batch token"]) {
-        row(what, 64, 20_000, &|_| Request::post("", "auth/approle/login", login)).await?;
+        row(what, 64, 20_000, &|_| client::post("", "auth/approle/login", login)).await?;
     }
     Ok(())
 }
@@ -83,25 +85,22 @@ async fn measure(
     count: usize,
     make: &dyn Fn(usize) -> Request,
 ) -> anyhow::Result<()> {
-    let cpu = server.cpu_seconds()?;
+    let cpu = server.process.cpu()?;
     let began = Instant::now();
     let mut latencies =
         drive(server.port, connections, (0..count).map(make).collect()).await.context(what.to_owned())?;
     let elapsed = began.elapsed();
-    let cpu = server.cpu_seconds()? - cpu;
+    let cpu = server.process.cpu()? - cpu;
     latencies.sort_unstable();
-    let at = |share: f64| {
-        latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(Duration::ZERO)
-    };
     print(&format!(
         "| {} | {} | {what} | {connections} | {count} | {:.0} | {} µs | {} µs | {:.1} µs | {} MiB |",
         server.setting.product,
         server.setting.storage,
         count as f64 / elapsed.as_secs_f64(),
-        at(0.5).as_micros(),
-        at(0.99).as_micros(),
-        cpu * 1e6 / count as f64,
-        server.resident()? >> 20,
+        quantile(&latencies, 0.5).as_micros(),
+        quantile(&latencies, 0.99).as_micros(),
+        cpu.as_secs_f64() * 1e6 / count as f64,
+        server.process.resident()? >> 20,
     ));
     Ok(())
 }

@@ -82,6 +82,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if is_start { agent_server::run(settings).await } else { agent_server::provision(settings).await }
 }
 
+/// What `aca-py start` makes of these words alone.
+///
+/// # Errors
+/// What does not go together.
+pub(crate) fn settings(words: &[String]) -> anyhow::Result<Settings> {
+    Ok(Settings::read(&Given::read(words, &|_| None, true)?, true)?)
+}
+
 fn usage(command: &str, why: &str) -> ExitCode {
     // With standard error gone there is nobody left to tell.
     let _ = writeln!(

@@ -30,7 +30,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
-    let server = start(settings, &host.supervisor).await?;
+    let bound = Bound::bind(&settings).await?;
+    let server = start(settings, bound, &host.supervisor).await?;
     for (what, address) in &server.addresses {
         tracing::info!(%address, "the agent answers: {what}");
     }
@@ -75,27 +76,58 @@ impl Server {
     }
 }
 
+/// The ports of an agent, taken and not yet served.
+pub(crate) struct Bound {
+    inbound: Vec<(Inbound, Listener)>,
+    admin: Option<Listener>,
+    metrics: Option<Listener>,
+}
+
+impl Bound {
+    /// Takes them: who cannot have them need not wait for the wallet.
+    ///
+    /// # Errors
+    /// A port is taken.
+    pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let mut inbound = Vec::with_capacity(settings.inbound.len());
+        for (kind, address) in &settings.inbound {
+            inbound.push((*kind, Listener::bind(ListenSettings::new("agent", *address)).await?));
+        }
+        let admin = match &settings.admin {
+            Some((address, _)) => {
+                let listen = ListenSettings::new("agent admin", *address).with_refusals(admin::refusal);
+                Some(Listener::bind(listen).await?)
+            }
+            None => None,
+        };
+        let metrics = match settings.metrics {
+            Some(address) => Some(Listener::bind(ListenSettings::new("agent metrics", address)).await?),
+            None => None,
+        };
+        Ok(Self { inbound, admin, metrics })
+    }
+
+    /// Where messages come in, the first place.
+    pub(crate) fn inbound(&self) -> Option<SocketAddr> {
+        self.inbound.first().map(|(_, listener)| listener.local_address())
+    }
+
+    /// Where the admin API is.
+    pub(crate) fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Listener::local_address)
+    }
+}
+
 /// Starts an agent, which ends with the supervisor's shutdown.
 ///
 /// # Errors
-/// The wallet does not open, a port is taken.
-pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow::Result<Server> {
-    // Ports first: who cannot have them need not wait for the wallet.
-    let mut inbound = Vec::with_capacity(settings.inbound.len());
-    for (kind, address) in &settings.inbound {
-        inbound.push((*kind, Listener::bind(ListenSettings::new("agent", *address)).await?));
-    }
-    let api = match &settings.admin {
-        Some((address, api)) => {
-            let listen = ListenSettings::new("agent admin", *address).with_refusals(admin::refusal);
-            Some((Listener::bind(listen).await?, api.clone()))
-        }
-        None => None,
-    };
-    let metrics = match settings.metrics {
-        Some(address) => Some(Listener::bind(ListenSettings::new("agent metrics", address)).await?),
-        None => None,
-    };
+/// The wallet does not open.
+pub(crate) async fn start(
+    settings: Settings,
+    bound: Bound,
+    supervisor: &Supervisor,
+) -> anyhow::Result<Server> {
+    let Bound { inbound, admin: api, metrics } = bound;
     let health = Health::new();
     let ready = health.register("agent");
     let wallet = open(&settings.wallet).await?;
@@ -125,7 +157,7 @@ pub(crate) async fn start(settings: Settings, supervisor: &Supervisor) -> anyhow
             }
         }
     }
-    if let Some((listener, api)) = api {
+    if let (Some(listener), Some((_, api))) = (api, settings.admin) {
         addresses.push(("admin API", listener.local_address()));
         let admin = Admin::new(agent, api, health.clone(), supervisor.shutdown().clone());
         supervisor.spawn("agent admin listener", admin.serve(listener));
@@ -160,6 +192,7 @@ async fn open(settings: &WalletSettings) -> anyhow::Result<Wallet> {
         None => None,
     };
     let (home, acapy_home) = (std::env::var_os("HOME"), std::env::var_os("ACAPY_HOME"));
+    let acapy_home = settings.folder.as_ref().map(|folder| folder.as_os_str().to_owned()).or(acapy_home);
     let options = Options {
         name: settings.name.as_deref(),
         key: key.as_ref(),

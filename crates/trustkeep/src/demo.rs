@@ -1,8 +1,9 @@
-//! `trustkeep demo`: what vault, ledger and auditor do together, told in seconds, with a forger who is caught.
+//! `trustkeep demo`: what vault, ledger, auditor and agents do together, told in seconds, with a forger who is caught.
 //!
 //! Everything is real: servers on free ports of this machine, their stores in a directory of their own, and every
 //! sentence is printed after what it says has happened. Where something does not, the demo fails.
 
+mod agents;
 mod forger;
 mod stage;
 
@@ -74,6 +75,7 @@ async fn tell(dir: &Path, host: &Host) -> anyhow::Result<Stage> {
     forge(&mut stage).await?;
     catch(&stage).await?;
     go_on(&stage).await?;
+    agents::connect_and_talk(dir, &stage, &host.supervisor).await?;
     read_the_audit_log(&stage).await?;
     Ok(stage)
 }

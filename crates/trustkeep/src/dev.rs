@@ -1,5 +1,6 @@
 //! `trustkeep dev`: every service on this machine, each on an embedded store of its own.
 
+pub(crate) mod agent;
 pub(crate) mod identity;
 mod keys;
 pub(crate) mod records;
@@ -10,9 +11,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use trustkeep_scalar_domain::edge::Addresses;
 
+use self::agent::DevAgent;
 use self::records::{Place, Ports};
 use self::vault::DevVault;
 use crate::host::Host;
@@ -23,7 +26,7 @@ use crate::host::Host;
     trustkeep dev                          start, and print what to do next\n  \
     trustkeep dev --data-dir /tmp/try      keep the data elsewhere\n  \
     trustkeep dev --json                   print addresses and tokens as one line of JSON, for programs\n  \
-    trustkeep dev --listen 127.0.0.1:0 --ledger-port 0 --auditor-port 0   on ports that are free")]
+    trustkeep dev --listen 127.0.0.1:0 --ledger-port 0 --auditor-port 0 --agent-port 0   on ports that are free")]
 pub(crate) struct Args {
     /// Directory of the stores and keys; it is created, and found again at the next start
     #[arg(long, value_name = "DIR", default_value = "./trustkeep-data")]
@@ -40,6 +43,9 @@ pub(crate) struct Args {
     /// Port of the auditor; the three after it likewise
     #[arg(long, value_name = "PORT", default_value_t = 40051)]
     pub(crate) auditor_port: u16,
+    /// Port of the agent; the one after it is for its controller
+    #[arg(long, value_name = "PORT", default_value_t = 8020)]
+    pub(crate) agent_port: u16,
     /// How much to log: trace, debug, info, warn or error
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub(crate) log_level: String,
@@ -54,6 +60,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let (ledger_ports, auditor_ports) = (Ports::from(args.ledger_port)?, Ports::from(args.auditor_port)?);
+    let agent_ports = match args.agent_port {
+        0 => [0, 0],
+        port => [port, port.checked_add(1).context("--agent-port: the port after it must be at most 65535")?],
+    };
     let host = Host::start(&args.log_level, None, false)?;
     let vault = DevVault::start(&args.data_dir, args.listen, &host.supervisor).await?;
     let place = Place::prepare(&args.data_dir)?;
@@ -65,8 +75,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     place.acquaint(&client).await?;
     records::bootstrap(&client).await?;
     let (_, audit_properties) = place.client("vault", AUDIT_FILE, ledger_ports, auditor_ports).await?;
+    let agent =
+        DevAgent::start(&args.data_dir.join("agent"), "agent", agent_ports, &vault, &host.supervisor).await?;
     let running = Running {
         vault: &vault,
+        agent: &agent,
         ledger: ledger.addresses,
         auditor: auditor.addresses,
         properties: &properties,
@@ -81,6 +94,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     out.flush()?;
     drop(out);
     let outcome = host.run().await;
+    agent.close().await;
     auditor.close().await;
     ledger.close().await;
     vault.close().await;
@@ -90,6 +104,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// What users are told.
 struct Running<'a> {
     vault: &'a DevVault,
+    agent: &'a DevAgent,
     ledger: Addresses,
     auditor: Addresses,
     properties: &'a Path,
@@ -111,6 +126,11 @@ impl Running<'_> {
             "vault": { "address": self.vault.address, "token": self.vault.root_token.expose() },
             "ledger": server(self.ledger),
             "auditor": server(self.auditor),
+            "agent": {
+                "endpoint": self.agent.endpoint,
+                "admin": self.agent.admin,
+                "api_key": self.agent.api_key.expose(),
+            },
             "client": {
                 "properties": self.properties,
                 "audit_properties": self.audit_properties,
@@ -123,6 +143,8 @@ impl Running<'_> {
         let (ledger, auditor) = (self.ledger.main, self.auditor.main);
         let (data_dir, properties) = (data_dir.display(), self.properties.display());
         let audit_properties = self.audit_properties.display();
+        let (endpoint, admin, api_key) =
+            (&self.agent.endpoint, &self.agent.admin, self.agent.api_key.expose());
         format!(
             "Trustkeep is running, for development: on this machine only, without TLS, unsealed.\n\
              \n\
@@ -131,6 +153,8 @@ impl Running<'_> {
              ledger   {ledger}   (Scalar DL's protocol; privileged, admin and metrics ports follow it)\n\
              auditor  {auditor}   (the same; in earnest somebody else runs it, elsewhere)\n\
              client   {properties}\n\
+             agent    {endpoint}   (other agents send here; its keys are in the vault at secret/trustkeep/agent)\n\
+             admin    {admin}/api/doc   (ACA-Py's admin API; x-api-key: {api_key})\n\
              data     {data_dir}   (kept for the next start; remove it to start anew)\n\
              \n\
              Try, in another terminal (`trustkeep` may be: cargo run --release --):\n\
@@ -144,6 +168,8 @@ impl Running<'_> {
              trustkeep ledger-client hashstore put-object --properties {properties} --object-id first --hash e3b0c442\n\
              trustkeep ledger-client hashstore get-object --properties {properties} --object-id first\n\
              trustkeep ledger-client hashstore validate-ledger --properties {properties} --object-id first\n\
+             \n\
+             curl -X POST -H 'x-api-key: {api_key}' {admin}/connections/create-invitation\n\
              \n\
              trustkeep demo     shows in seconds how a record that was changed behind the ledger's back is found\n\
              \n\

@@ -41,6 +41,8 @@ impl Server {
             "0",
             "--auditor-port",
             "0",
+            "--agent-port",
+            "0",
             "--data-dir",
         ];
         let arguments = arguments.map(OsStr::new);

@@ -1,6 +1,7 @@
 //! From what was given to what an agent is told.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(crate) struct WalletSettings {
     pub(crate) key_derivation: Option<String>,
     /// `default` or `postgres_storage`.
     pub(crate) storage_type: Option<String>,
+    /// Where wallets that are files lie; else where the environment says.
+    pub(crate) folder: Option<PathBuf>,
     /// A JSON text.
     pub(crate) storage_config: Option<String>,
     /// A JSON text.
@@ -299,6 +302,7 @@ fn wallet(given: &Given, is_start: bool) -> Result<WalletSettings> {
         name: text("wallet-name"),
         key,
         key_derivation: text("wallet-key-derivation-method"),
+        folder: None,
         storage_type: text("wallet-storage-type"),
         storage_config: text("wallet-storage-config"),
         storage_creds: given.one("wallet-storage-creds").map(SecretString::from),

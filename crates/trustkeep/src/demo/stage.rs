@@ -139,8 +139,8 @@ impl Stage {
 }
 
 /// What ends with the whole, or earlier by itself.
-fn part(supervisor: &Supervisor) -> Supervisor {
+pub(super) fn part(supervisor: &Supervisor) -> Supervisor {
     Supervisor::new(supervisor.shutdown().child())
 }
 
-const DRAIN: Duration = Duration::from_secs(10);
+pub(super) const DRAIN: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_chassis::http::ListenSettings;
 use trustkeep_chassis::supervisor::Supervisor;
@@ -57,6 +57,44 @@ impl DevVault {
         let keys = open(&core, data_dir).await?;
         service.spawn(supervisor);
         Ok(DevVault { address: address.unwrap_or_default(), root_token: keys.root_token, core, store })
+    }
+
+    /// Secrets of a service, each a field at a path of the KV engine; those that are not there are made.
+    ///
+    /// # Errors
+    /// The vault refuses: the engine is gone, or an audit device does not answer.
+    pub(crate) async fn keep<const N: usize>(
+        &self,
+        path: &str,
+        fields: [&str; N],
+        make: impl Fn() -> SecretString,
+    ) -> anyhow::Result<[SecretString; N]> {
+        let token = self.root_token.expose();
+        let request = |operation, data| Request::internal(operation, path, data, token);
+        let read = match self.core.handle(request(Operation::Read, Map::new())).await {
+            Err(error) if error.status() == 404 => None,
+            read => read.with_context(|| format!("the vault does not give {path}"))?,
+        };
+        let mut kept = match read.and_then(|response| response.data) {
+            Some(data) => serde_json::to_value(data)?.get("data").and_then(Value::as_object).cloned(),
+            None => None,
+        }
+        .unwrap_or_default();
+        let before = kept.len();
+        let secrets = fields.map(|field| match kept.get(field).and_then(Value::as_str) {
+            Some(secret) => SecretString::from(secret),
+            None => {
+                let secret = make();
+                kept.insert(field.to_owned(), secret.expose().into());
+                secret
+            }
+        });
+        if kept.len() > before {
+            let data = Map::from_iter([("data".to_owned(), Value::Object(kept))]);
+            let written = self.core.handle(request(Operation::Update, data)).await;
+            written.with_context(|| format!("the vault does not take {path}"))?;
+        }
+        Ok(secrets)
     }
 
     /// Closes the store, once the supervisor has ended the service.

@@ -15,6 +15,8 @@ async fn the_demo_tells_what_happens() {
         "says the same to whoever asks: 305 INCONSISTENT_STATES",
         "invoice-18 takes another version, and is validated: 200 OK",
         "the secret's two readings are among them, its value is not",
+        "acme to bob: Is invoice-18 paid?",
+        "Both start again, and bob hears: Then the goods leave today.",
         "All of this took ",
     ] {
         assert!(told.stdout.contains(words), "{words:?} is missing in:\n{}\n{}", told.stdout, told.stderr);

@@ -9,36 +9,41 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// A running server; killed when dropped.
-pub(crate) struct Server {
+pub struct Process {
     child: Child,
-    folder: PathBuf,
-    /// For clients, for registrations, for administrators.
-    ports: [u16; 3],
+    log: PathBuf,
 }
 
-/// The three ports of one server.
-pub(crate) fn free_ports() -> anyhow::Result<[u16; 3]> {
+/// So many ports, all different, that nobody listens on.
+///
+/// # Errors
+/// There are none.
+pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     let mut held = Vec::new();
-    let mut port = || {
+    let mut ports = [0; N];
+    for port in &mut ports {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let port = listener.local_addr()?.port();
+        *port = listener.local_addr()?.port();
         // Held until all are found, so that they differ.
         held.push(listener);
-        anyhow::Ok(port)
-    };
-    Ok([port()?, port()?, port()?])
+    }
+    Ok(ports)
 }
 
-impl Server {
-    /// Starts `program word --config folder/server.properties` and waits until its ports are open.
-    pub(crate) async fn start(
+impl Process {
+    /// Starts a program with these words; what it writes goes to `folder/server.log`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start<'a>(
         program: &Path,
-        word: &str,
+        words: impl IntoIterator<Item = &'a str>,
         folder: &Path,
-        ports: [u16; 3],
         core: Option<usize>,
+        environment: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let log = std::fs::File::create(folder.join("server.log"))?;
+        let log = folder.join("server.log");
+        let file = std::fs::File::create(&log)?;
         let mut command = match core {
             Some(core) => {
                 let mut command = Command::new("taskset");
@@ -48,35 +53,26 @@ impl Server {
             None => Command::new(program),
         };
         let child = command
-            .arg(word)
-            .arg("--config")
-            .arg(folder.join("server.properties"))
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .args(words)
+            .envs(environment.iter().copied())
+            .stdout(file.try_clone()?)
+            .stderr(file)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {} (with taskset, of util-linux)", program.display()))?;
-        let mut server = Self { child, folder: folder.into(), ports };
-        server.until_open().await?;
-        Ok(server)
+        Ok(Self { child, log })
     }
 
-    /// Ends it in good order.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let id = self.child.id().context("the server is gone")?.to_string();
-        ensure!(Command::new("kill").args(["-TERM", &id]).status().await?.success(), "kill");
-        self.child.wait().await?;
-        Ok(())
-    }
-
-    async fn until_open(&mut self) -> anyhow::Result<()> {
+    /// Waits until it listens on these ports.
+    ///
+    /// # Errors
+    /// It ended, or does not listen within two minutes: a peer may make its tables at the first start.
+    pub async fn until_open(&mut self, ports: &[u16]) -> anyhow::Result<()> {
         let began = Instant::now();
-        for port in self.ports {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                if let Some(status) = self.child.try_wait()? {
-                    bail!("the server ended with {status}:\n{}", self.log());
-                }
+        for port in ports {
+            while TcpStream::connect(("127.0.0.1", *port)).await.is_err() {
+                self.is_alive()?;
                 ensure!(began.elapsed() < PATIENCE, "the server does not answer:\n{}", self.log());
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -84,15 +80,41 @@ impl Server {
         Ok(())
     }
 
+    /// Ends it in good order; with which status is its own matter.
+    ///
+    /// # Errors
+    /// It ended before.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("the server is gone")?.to_string();
+        ensure!(Command::new("kill").args(["-TERM", &id]).status().await?.success(), "kill");
+        self.child.wait().await?;
+        Ok(())
+    }
+
+    /// Says so if it has ended by itself.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn is_alive(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the server ended with {status}:\n{}", self.log()),
+            None => Ok(()),
+        }
+    }
+
     /// What it wrote, the end of it.
-    pub(crate) fn log(&self) -> String {
-        let text = std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
+    pub fn log(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().rev().take(40).collect();
         lines.into_iter().rev().map(|line| format!("{line}\n")).collect()
     }
 
     /// Bytes of memory in use.
-    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn resident(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("gone")?))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
         let kib: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
@@ -100,7 +122,10 @@ impl Server {
     }
 
     /// Processor time used so far, all threads.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("gone")?))?;
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
@@ -112,8 +137,11 @@ impl Server {
     }
 }
 
-/// Keeps the load generator off the ledger's core.
-pub(crate) fn pin_myself(core: Option<usize>) -> anyhow::Result<()> {
+/// Keeps the load generator off the server's core; `None` lets it have the first two.
+///
+/// # Errors
+/// `taskset` is missing, or the core.
+pub fn pin_myself(core: Option<usize>) -> anyhow::Result<()> {
     let me = std::process::id().to_string();
     let cores = core.map_or_else(|| "0-1".to_owned(), |core| core.to_string());
     let pinned =
@@ -122,5 +150,4 @@ pub(crate) fn pin_myself(core: Option<usize>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A peer makes its tables at the first start.
 const PATIENCE: Duration = Duration::from_secs(120);
