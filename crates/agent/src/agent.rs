@@ -8,6 +8,7 @@ use trustkeep_crypto::{Key256, Random};
 use trustkeep_didcomm::{Keypair, Prefix, Recipient, Verkey};
 use trustkeep_wallet::{KeyAlgorithm, Wallet};
 
+use crate::known::Known;
 use crate::transport::{Feed, Wakes};
 use crate::{DocumentSource, Error, Result, Settings};
 
@@ -27,6 +28,7 @@ struct Inner {
     feed: Feed,
     /// What fetches documents, if anything does.
     documents: OnceLock<Arc<dyn DocumentSource>>,
+    known: Known,
     /// Of keys in the wallet.
     keypairs: Cache<Verkey, Arc<Keypair>>,
     /// Of anyone.
@@ -47,6 +49,7 @@ impl Agent {
             documents,
             wakes,
             feed,
+            known: Known::default(),
             keypairs,
             recipients,
         }))
@@ -84,6 +87,11 @@ impl Agent {
 
     pub(crate) fn wakes(&self) -> &Wakes {
         &self.0.wakes
+    }
+
+    /// What was found out a moment ago about connections.
+    pub(crate) fn known(&self) -> &Known {
+        &self.0.known
     }
 
     pub(crate) fn documents(&self) -> Option<&dyn DocumentSource> {

@@ -149,6 +149,29 @@ async fn connection_of(
     sender: Option<&Verkey>,
     recipient: &Verkey,
 ) -> Result<Option<Connection>> {
+    let (agent, Some(sender)) = (work.agent().clone(), sender) else {
+        return looked_up(work, sender, recipient).await;
+    };
+    let (known, now) = (agent.known(), agent.clock().monotonic());
+    if let Some(id) = known.tie(sender, recipient, now) {
+        match Connection::get(work, &id).await {
+            Ok(connection) if known.is_tied(&connection, sender, recipient) => return Ok(Some(connection)),
+            Ok(_) | Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let found = looked_up(work, Some(sender), recipient).await?;
+    if let Some(connection) = found.as_ref().filter(|_| !work.has_changes()) {
+        known.keep_tie(sender, recipient, connection, now);
+    }
+    Ok(found)
+}
+
+async fn looked_up(
+    work: &mut Work,
+    sender: Option<&Verkey>,
+    recipient: &Verkey,
+) -> Result<Option<Connection>> {
     if let Some(sender) = sender {
         let mine = LocalDid::of_verkey(work, recipient).await?;
         let key = recipient.to_string();

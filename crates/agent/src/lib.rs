@@ -18,6 +18,7 @@ mod did;
 mod error;
 mod inbound;
 pub mod invitation_url;
+mod known;
 mod peer;
 pub mod protocols;
 mod provision;

@@ -55,6 +55,7 @@ pub(crate) async fn store_document(work: &mut Work, did: &str, document: &Value)
             if !is_fetched && Document::parse(&record.value)?.verkeys() != read.verkeys() {
                 return Err(Error::BadRequest(format!("the DID {did} is known with other keys")));
             }
+            work.agent().known().forget();
             record.name
         }
         None => work.new_id(),
@@ -127,10 +128,18 @@ pub(crate) fn bare(did: &str) -> &str {
 /// # Errors
 /// [`Error::BadRequest`] if it is not known yet, or the other agent's document names no service.
 pub(crate) async fn target(work: &mut Work, connection: &Connection) -> Result<Target> {
+    let (agent, now) = (work.agent().clone(), work.agent().clock().monotonic());
+    if let Some(target) = agent.known().target(connection, now).filter(|_| !work.has_changes()) {
+        return Ok(target);
+    }
     let my_did = connection.my_did.as_deref();
     let my_did = my_did.ok_or_else(|| unreachable_connection("has no DID of ours yet", connection))?;
     let sender = LocalDid::get(work, my_did).await?.verkey()?;
-    Ok(Target { sender_key: Some(sender), ..anonymous_target(work, connection).await? })
+    let target = Target { sender_key: Some(sender), ..anonymous_target(work, connection).await? };
+    if !work.has_changes() {
+        agent.known().keep_target(connection, &target, now);
+    }
+    Ok(target)
 }
 
 /// The same without a key of ours.

@@ -177,6 +177,11 @@ impl Work {
         }
     }
 
+    /// Whether it changes records, so far.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.records.values().any(|seen| seen.is_changed)
+    }
+
     /// Makes a key pair that is in the wallet when this unit is.
     ///
     /// # Errors

@@ -240,6 +240,7 @@ async fn rotate(work: &mut Work, call: &Call) -> Answer {
     }
     did.verkey = work.new_key()?.verkey().to_string();
     did.save(work);
+    work.agent().known().forget();
     Ok(json!({}))
 }
 
