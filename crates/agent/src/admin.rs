@@ -1,6 +1,6 @@
 //! The admin API: what ACA-Py's controllers speak, in JSON over HTTP.
 //!
-//! Every operation is a row of one table ([`route`]): the request is matched, checked and documented by it, and carried out
+//! Every operation is a row of one table: the request is matched, checked and documented by it, and carried out
 //! as one unit of work that begins anew when another change comes between. Errors have ACA-Py's statuses and words.
 //!
 //! Where ACA-Py 0.7.3 and 1.x answer differently, the call decides ([`Generation`]): the header `acapy-version` says it,
