@@ -10,13 +10,18 @@ mod call;
 mod check;
 mod connections;
 mod cors;
+mod did_exchange;
+mod discovery;
 mod field;
 mod invitations;
 mod json;
+mod keys;
 mod mediation;
 mod messages;
+mod out_of_band;
 mod page;
 mod refusal;
+mod resolver;
 mod route;
 mod scan;
 mod server;
@@ -26,6 +31,7 @@ mod swagger;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod wait;
 mod wallet;
 
 use std::convert::Infallible;
@@ -47,7 +53,7 @@ use trustkeep_chassis::shutdown::Shutdown;
 use self::call::Call;
 use self::field::Field;
 use self::refusal::{AdminResponse, Refusal};
-use self::route::{Match, Route};
+use self::route::{Handler, Match, Route};
 use crate::{Agent, Work};
 
 pub use self::call::Generation;
@@ -224,15 +230,19 @@ impl Admin {
         let query = validate::members(route.query, &given).map_err(refused("querystring"))?;
         let body = validate::members(fields, &whole).map_err(refused("json"))?;
         let call = Call { admin: self.clone(), path, query, body, whole, generation: *generation };
-        let answer = self.in_one_unit(route, &call).await?;
+        let answer = self.in_one_unit(route.handler, &call).await?;
+        let answer = match route.follow {
+            Some(follow) => follow(&call, answer).await?,
+            None => answer,
+        };
         Ok(refusal::json_response(route.status, &answer))
     }
 
-    async fn in_one_unit(&self, route: &Route, call: &Call) -> Result<Value, Refusal> {
+    async fn in_one_unit(&self, handler: Handler, call: &Call) -> Result<Value, Refusal> {
         let mut attempts = 1;
         loop {
             let mut work = Work::new(&self.0.agent);
-            let outcome = match (route.handler)(&mut work, call).await {
+            let outcome = match handler(&mut work, call).await {
                 Ok(answer) => work.commit().await.map(|()| answer).map_err(Refusal::from),
                 Err(refused) => Err(refused),
             };
@@ -270,7 +280,12 @@ fn routes() -> Vec<Route> {
         invitations::ROUTES,
         mediation::ROUTES,
         messages::ROUTES,
+        out_of_band::ROUTES,
+        did_exchange::ROUTES,
+        discovery::ROUTES,
+        resolver::ROUTES,
         wallet::ROUTES,
+        keys::ROUTES,
     ]
     .concat()
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
-use base64::engine::general_purpose::URL_SAFE as PADDED;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as UNPADDED;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// The link to an invitation; `member` is `oob` or `c_i`.
 pub fn to_url(endpoint: &str, member: &str, invitation: &Value) -> String {
-    let encoded = PADDED.encode(invitation.to_string());
+    let encoded = UNPADDED.encode(invitation.to_string());
     let endpoint = endpoint.split(['?', '#']).next().unwrap_or_default();
     format!("{endpoint}?{member}={encoded}")
 }
@@ -61,8 +61,9 @@ mod tests {
             let url = to_url("http://faber.example:8020/in", member, &invitation);
             assert!(url.starts_with(&format!("http://faber.example:8020/in?{member}=ey")), "{url}");
             assert_eq!(from_url(&url).unwrap(), invitation);
-            assert_eq!(from_url(url.trim_end_matches('=')).unwrap(), invitation);
-            assert_eq!(from_url(&url.replace('=', "%3D").replacen("%3D", "=", 1)).unwrap(), invitation);
+            for padding in ["=", "==", "%3D"] {
+                assert_eq!(from_url(&format!("{url}{padding}")).unwrap(), invitation);
+            }
             assert_eq!(from_url(&format!("{url}#x")).unwrap(), invitation);
         }
         for url in ["", "http://x", "http://x?a=b", "http://x?oob=%", "http://x?oob=AAAA"] {

@@ -27,6 +27,7 @@ mod route;
 mod settings;
 mod stored;
 pub mod transport;
+mod upgrade;
 mod work;
 
 pub use agent::Agent;

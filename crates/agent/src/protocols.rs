@@ -75,4 +75,4 @@ pub(crate) async fn ready(work: &mut Work, connection: &Connection) -> Result<()
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

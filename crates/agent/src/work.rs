@@ -11,7 +11,7 @@ use trustkeep_didcomm::envelope::{anoncrypt, authcrypt};
 use trustkeep_didcomm::message::ReturnRoute;
 use trustkeep_didcomm::{Keypair, Message, MessageType, Prefix, Recipient, Verkey, Version, forward};
 use trustkeep_wallet::queue::{Entry, Lane};
-use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Write};
+use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Tag, Write};
 
 use crate::transport::Places;
 use crate::{Agent, Error, Result, Settings, Target};
@@ -203,14 +203,24 @@ impl Work {
 
     /// Puts a key pair into the wallet.
     pub fn put_key(&mut self, keypair: &Arc<Keypair>) {
+        self.put_tagged_key(keypair, Vec::new());
+    }
+
+    /// The same, with what it is found by.
+    pub(crate) fn put_tagged_key(&mut self, keypair: &Arc<Keypair>, tags: Vec<Tag>) {
         self.agent.keep(keypair);
-        self.keys.push(Write::PutKey(StoredKey {
+        self.put_stored_key(StoredKey {
             name: keypair.verkey().to_string(),
             algorithm: KeyAlgorithm::Ed25519,
             secret: Arc::new(keypair.seed().to_secret_bytes()),
             metadata: Some("{}".to_owned()),
-            tags: Vec::new(),
-        }));
+            tags,
+        });
+    }
+
+    /// Puts a key into the wallet, as it was read from it or made.
+    pub(crate) fn put_stored_key(&mut self, key: StoredKey) {
+        self.keys.push(Write::PutKey(key));
     }
 
     /// A message of a protocol, with the prefix that this agent begins with.

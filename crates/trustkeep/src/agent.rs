@@ -1,7 +1,9 @@
 //! `trustkeep agent`, and the same under the name `aca-py`: an agent from ACA-Py's options.
 
 mod arg_file;
+mod features;
 mod given;
+mod invitation;
 mod option;
 mod settings;
 mod wallet_key;

@@ -159,7 +159,7 @@ pub(crate) async fn start(
     }
     if let (Some(listener), Some((_, api))) = (api, settings.admin) {
         addresses.push(("admin API", listener.local_address()));
-        let admin = Admin::new(agent, api, health.clone(), supervisor.shutdown().clone());
+        let admin = Admin::new(agent.clone(), api, health.clone(), supervisor.shutdown().clone());
         supervisor.spawn("agent admin listener", admin.serve(listener));
     }
     if let Some(listener) = metrics {
@@ -168,6 +168,11 @@ pub(crate) async fn start(
         supervisor.spawn("agent metrics listener", serve);
     }
     ready.ready();
+    if let Some(invitation) = &settings.invitation
+        && let Err(error) = invitation.print(&agent).await
+    {
+        tracing::error!(%error, "no invitation could be made");
+    }
     Ok(Server { addresses, wallet })
 }
 

@@ -7,6 +7,7 @@ from parties import Webhooks, aca_py, ours
 
 # Those that speak connections/1.0.
 OLD_VERSIONS = ["0.7.3", "1.0.1"]
+VERSIONS = [*OLD_VERSIONS, "1.7.0"]
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +25,29 @@ def our_agent(backends, webhooks, tmp_path_factory):
     assert code == 0, f"the agent ended with {code}:\n{agent.log.read_text()}"
 
 
-@pytest.fixture(scope="session", params=OLD_VERSIONS)
-def old_aca_py(request, webhooks, tmp_path_factory):
-    agent = aca_py(request.param, tmp_path_factory.mktemp("aca-py"), webhooks).start()
+@pytest.fixture(scope="session")
+def aca_pys(webhooks, tmp_path_factory):
+    """Gives the ACA-Py of a version."""
+    running = {}
+
+    def agent(version):
+        if version not in running:
+            running[version] = aca_py(version, tmp_path_factory.mktemp("aca-py"), webhooks).start()
+        return running[version]
+
     yield agent
-    agent.stop()
+    for started in running.values():
+        started.stop()
+
+
+@pytest.fixture(scope="session", params=OLD_VERSIONS)
+def old_aca_py(request, aca_pys):
+    return aca_pys(request.param)
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def any_aca_py(request, aca_pys):
+    return aca_pys(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::Admin;
+use super::check::Check;
+use super::refusal::Refusal;
+use super::validate::{Problems, said};
 
 /// Which ACA-Py a controller was written for, where two of them answer differently.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub enum Generation {
 }
 
 /// A request whose path, query and body are as its route takes them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     /// Of which API.
     pub(super) admin: Admin,
@@ -48,9 +51,32 @@ impl Call {
         self.path.first().map_or("", String::as_str)
     }
 
+    /// The first value in the path, if it has the form that it must have.
+    ///
+    /// # Errors
+    /// 422 with what is wrong.
+    pub(super) fn checked_id(&self, name: &str, check: Check) -> Result<&str, Refusal> {
+        let id = self.id();
+        if check.holds(id) {
+            return Ok(id);
+        }
+        let problems = Problems::from_iter([(name.to_owned(), said(&check.words(id)))]);
+        Err(Refusal::Fields { place: "match_info", problems })
+    }
+
+    /// The same call about something else.
+    pub(super) fn about(&self, id: &str) -> Self {
+        Self { path: vec![id.to_owned()], ..self.clone() }
+    }
+
     /// A text of the query that is not empty.
     pub(super) fn asked(&self, name: &str) -> Option<&str> {
         self.query.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The same, owned.
+    pub(super) fn asked_owned(&self, name: &str) -> Option<String> {
+        self.asked(name).map(str::to_owned)
     }
 
     /// A flag of the query.
@@ -68,7 +94,12 @@ impl Call {
         self.body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
-    /// The same, owned.
+    /// A flag of the body.
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        self.body.get(name).and_then(Value::as_bool)
+    }
+
+    /// The same as [`Self::text`], owned.
     pub(super) fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }

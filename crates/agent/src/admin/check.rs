@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::protocols::out_of_band::Handshake;
+
 /// A form of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
@@ -11,6 +13,10 @@ pub(super) enum Check {
     Did,
     /// A bare DID, or one of `did:sov`.
     IndyDid,
+    /// A DID of any method, with what may follow it in a URL.
+    W3cDid,
+    /// A protocol by which an invitation may be answered, by any of its names.
+    Handshake,
     /// An Ed25519 key in base58.
     RawKey,
     /// The same, or as `did:key`.
@@ -34,6 +40,8 @@ impl Check {
             Self::Any => true,
             Self::Did => is_bare(text) || is_did(text),
             Self::IndyDid => is_bare(text),
+            Self::W3cDid => is_did(text),
+            Self::Handshake => Handshake::named(text).is_some(),
             Self::RawKey => (43..=44).contains(&text.len()) && is_base58(text),
             Self::RoutingKey => {
                 Self::RawKey.holds(text)
@@ -55,6 +63,8 @@ impl Check {
             Self::Any => "Not a valid string.".to_owned(),
             Self::Did => format!("Value {text} is not a valid DID"),
             Self::IndyDid => format!("Value {text} is not an indy decentralized identifier (DID)"),
+            Self::W3cDid => format!("Value {text} is not a w3c decentralized identifier (DID)"),
+            Self::Handshake => "Invalid value.".to_owned(),
             Self::RawKey => format!("Value {text} is not a raw Ed25519VerificationKey2018 key"),
             Self::RoutingKey => {
                 format!("Value {text} is not in W3C did:key or Ed25519VerificationKey2018 key format")
@@ -70,7 +80,8 @@ impl Check {
     pub(super) fn pattern(self) -> Option<String> {
         let mut pattern = String::new();
         match self {
-            Self::Any | Self::OneOf(_) | Self::Among(_) => return None,
+            Self::Any | Self::Handshake | Self::OneOf(_) | Self::Among(_) => return None,
+            Self::W3cDid => write!(pattern, "^did:[a-zA-Z0-9_]+:.+$"),
             Self::Did => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$|^did:[a-zA-Z0-9_]+:.+$"),
             Self::IndyDid => write!(pattern, "^(did:sov:)?{BASE58}{{21,22}}$"),
             Self::RawKey => write!(pattern, "^{BASE58}{{43,44}}$"),
@@ -92,6 +103,8 @@ impl Check {
     pub(super) fn example(self) -> Option<&'static str> {
         match self {
             Self::Any => None,
+            Self::W3cDid => Some("did:web:example.com"),
+            Self::Handshake => Some("https://didcomm.org/didexchange/1.0"),
             Self::Did | Self::IndyDid => Some("WgWxqztrNooG92RXvxSTWv"),
             Self::RawKey | Self::RoutingKey => Some("H3C2AVvLMv6gmMNam3uVAjZpfkcJCwDwnZn6z3wXmqPV"),
             Self::Uuid => Some("3fa85f64-5717-4562-b3fc-2c963f66afa6"),

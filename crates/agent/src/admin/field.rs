@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Any,
     /// A list.
     List(&'static Kind),
+    /// Whoever is reached: a DID, or an object.
+    Service,
     /// An object with these members; others are passed over.
     Object(&'static Shape),
 }

@@ -1,7 +1,5 @@
 //! Invitations of connections/1.0, and the steps that follow them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -11,6 +9,7 @@ use super::field::{Field, Kind, Shape};
 use super::refusal::Refusal;
 use super::route::Route;
 use crate::Work;
+use crate::invitation_url::to_url;
 use crate::protocols::connections::{self, InvitationOptions, NewInvitation};
 
 const ALIAS: Field = Field::text("alias", "What the controller calls the connection");
@@ -94,7 +93,9 @@ async fn create(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
         let invitation = connections::create_public_invitation(work, asked).await?;
         let own = work.settings().endpoints.first().cloned();
         let base = call.admin.0.settings.invite_base_url.clone().or(own).unwrap_or_default();
-        return Ok(json!({"invitation": invitation, "invitation_url": url(&base, "c_i", &invitation)}));
+        return Ok(
+            json!({"invitation": invitation, "connection_id": null, "invitation_url": to_url(&base, "c_i", &invitation)}),
+        );
     }
     let asked = NewInvitation {
         alias: call.asked("alias").map(str::to_owned),
@@ -113,7 +114,7 @@ async fn create(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
     let mut result = json!({
         "connection_id": connection.id,
         "invitation": invitation,
-        "invitation_url": url(base, "c_i", &invitation),
+        "invitation_url": to_url(base, "c_i", &invitation),
     });
     if let (Some(alias), Some(members)) = (connection.alias, result.as_object_mut()) {
         members.insert("alias".to_owned(), alias.into());
@@ -156,12 +157,6 @@ async fn accept_invitation(work: &mut Work, call: &Call) -> Result<Value, Refusa
 async fn accept_request(work: &mut Work, call: &Call) -> Result<Value, Refusal> {
     let endpoint = call.asked("my_endpoint").map(str::to_owned);
     Ok(connections::accept_request(work, call.id(), endpoint).await?.to_view())
-}
-
-/// The URL that carries an invitation: the base with this query in place of its own.
-pub(super) fn url(base: &str, parameter: &str, invitation: &Value) -> String {
-    let base = base.split(['?', '#']).next().unwrap_or_default();
-    format!("{base}?{parameter}={}", URL_SAFE_NO_PAD.encode(invitation.to_string()))
 }
 
 /// What members of an invitation do not go together, as ACA-Py prints it.

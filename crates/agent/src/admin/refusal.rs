@@ -29,6 +29,8 @@ pub(super) enum Refusal {
     },
     /// The body is no JSON.
     NotJson,
+    /// 400 with these words in an object, as ACA-Py's newest operations refuse.
+    Message(String),
     /// The path is there, with other methods.
     Method(String),
     /// The body is larger than this.
@@ -64,6 +66,22 @@ impl Refusal {
         Self::Plain(StatusCode::FORBIDDEN, reason.into())
     }
 
+    /// The same with a full stop at the end of its words, as ACA-Py writes errors that it has rolled up.
+    pub(super) fn rolled_up(self) -> Self {
+        let stop = |mut words: String| {
+            if !words.ends_with('.') {
+                words.push('.');
+            }
+            words
+        };
+        match self {
+            Self::Agent(Error::BadRequest(words)) => Self::bad(stop(words)),
+            Self::Agent(Error::Didcomm(error)) => Self::bad(stop(error.to_string())),
+            Self::Agent(Error::NotFound(words)) => Self::Plain(StatusCode::NOT_FOUND, stop(words)),
+            other => other,
+        }
+    }
+
     /// Whether another change came between, so that doing it anew helps.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Agent(Error::Wallet(error)) if error.is_conflict())
@@ -82,6 +100,7 @@ impl Refusal {
                 };
                 json_response(StatusCode::UNPROCESSABLE_ENTITY, &body)
             }
+            Self::Message(words) => json_response(StatusCode::BAD_REQUEST, &json!({ "message": words })),
             Self::NotJson => json_response(StatusCode::BAD_REQUEST, &json!({"json": ["Invalid JSON body."]})),
             Self::Method(allowed) => {
                 let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");

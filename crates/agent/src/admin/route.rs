@@ -12,6 +12,8 @@ use crate::Work;
 
 /// What carries an operation out, in a unit of work that is committed when it succeeds.
 pub(super) type Handler = for<'a> fn(&'a mut Work, &'a Call) -> Outcome<'a>;
+/// What is done once that is committed: it makes the answer of what the unit gave.
+pub(super) type Follow = for<'a> fn(&'a Call, Value) -> Outcome<'a>;
 pub(super) type Outcome<'a> = Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send + 'a>>;
 
 /// An operation.
@@ -39,6 +41,8 @@ pub(super) struct Route {
     pub(super) status: StatusCode,
     /// What carries it out.
     pub(super) handler: Handler,
+    /// What is done once that is committed.
+    pub(super) follow: Option<Follow>,
 }
 
 /// What a path and a method lead to.
@@ -77,6 +81,7 @@ impl Route {
             is_new: false,
             status: StatusCode::OK,
             handler,
+            follow: None,
         }
     }
 
@@ -103,6 +108,16 @@ impl Route {
     /// The same, answered with 201.
     pub(super) const fn created(self) -> Self {
         Self { status: StatusCode::CREATED, ..self }
+    }
+
+    /// The same for controllers of 1.x alone.
+    pub(super) const fn new_in_one(self) -> Self {
+        Self { is_new: true, ..self }
+    }
+
+    /// The same with something to wait for once it is committed.
+    pub(super) const fn then(self, follow: Follow) -> Self {
+        Self { follow: Some(follow), ..self }
     }
 
     /// The same without a key.

@@ -117,5 +117,14 @@ fn unavailable(reason: &str) -> Refusal {
 }
 
 /// ACA-Py's names for what is built here.
-const MODULES: [&str; 4] =
-    ["protocols.basicmessage", "protocols.connections", "protocols.trustping", "wallet"];
+const MODULES: [&str; 9] = [
+    "protocols.basicmessage",
+    "protocols.connections",
+    "protocols.didexchange",
+    "protocols.discovery",
+    "protocols.out_of_band",
+    "protocols.trustping",
+    "resolver",
+    "wallet",
+    "wallet.keys",
+];

@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
-use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Request, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -17,11 +12,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Admin;
 use super::refusal::{AdminResponse, plain};
+use crate::upgrade;
 
 /// The path.
 pub(super) const PATH: &str = "/ws";
@@ -34,26 +29,16 @@ const FRAME_BYTES_MAX: usize = 16 << 10;
 
 /// Begins a socket; what it says is for who says the key, at once or in a frame.
 pub(super) fn begin<B>(admin: &Admin, mut request: Request<B>) -> AdminResponse {
-    let headers = request.headers();
-    let is_socket = headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let accept = headers.get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
-    let (true, Some(Ok(accept))) = (is_socket, accept.map(|accept| HeaderValue::from_str(&accept))) else {
+    let Some(accepted) = upgrade::accepted(&request) else {
         return plain(StatusCode::BAD_REQUEST, "No WebSocket UPGRADE hdr");
     };
     let Ok(permit) = admin.0.socket_room.clone().try_acquire_owned() else {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "Too many WebSockets");
     };
-    let is_authenticated = admin.is_authenticated(headers);
+    let is_authenticated = admin.is_authenticated(request.headers());
     let upgrade = hyper::upgrade::on(&mut request);
     admin.0.sockets.spawn(run(admin.clone(), upgrade, is_authenticated, permit));
-    let mut response = Response::new(Full::new(Bytes::new()));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    response
+    accepted
 }
 
 async fn run(admin: Admin, upgrade: OnUpgrade, is_authenticated: bool, permit: OwnedSemaphorePermit) {

@@ -110,7 +110,7 @@ fn schema(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Number { least, most: i64::MAX } => json!({"type": "integer", "minimum": least}),
         Kind::Number { least, most } => json!({"type": "integer", "minimum": least, "maximum": most}),
         Kind::Map => json!({"type": "object", "additionalProperties": {}}),
-        Kind::Any => json!({}),
+        Kind::Any | Kind::Service => json!({}),
         Kind::List(inner) => json!({"type": "array", "items": schema(*inner, definitions)}),
         Kind::Object(shape) => {
             define(shape, definitions);

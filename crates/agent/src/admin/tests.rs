@@ -8,6 +8,8 @@ use trustkeep_crypto::SecretString;
 use trustkeep_crypto::random::Seeded;
 use trustkeep_wallet::{MemoryWallet, Wallet};
 
+mod out_of_band;
+
 use super::*;
 use crate::Settings;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::check::Check;
 use super::field::{Field, Kind};
 
 /// What is wrong, by field: a list of sentences, or an object for what is inside of it.
@@ -32,6 +33,12 @@ pub(super) fn members(fields: &[Field], given: &Map<String, Value>) -> Result<Ma
 fn value(kind: Kind, given: &Value) -> Result<Value, Value> {
     match kind {
         Kind::Any => Ok(given.clone()),
+        Kind::Service => match given {
+            Value::Object(_) => Ok(given.clone()),
+            Value::String(did) if Check::Did.holds(did) => Ok(given.clone()),
+            Value::String(_) => Err(said("Service item must be a valid decentralized identifier (DID)")),
+            _ => Err(said("Service item must be a valid decentralized identifier (DID) or object")),
+        },
         Kind::Text(check) => match given.as_str() {
             None => Err(said("Not a valid string.")),
             Some(text) if check.holds(text) => Ok(given.clone()),
@@ -49,7 +56,10 @@ fn value(kind: Kind, given: &Value) -> Result<Value, Value> {
         Kind::Map if given.is_object() => Ok(given.clone()),
         Kind::Map => Err(said("Not a valid mapping type.")),
         Kind::List(inner) => {
-            let given = given.as_array().ok_or_else(|| said("Not a valid list."))?;
+            // A list of objects is no list to the library that ACA-Py checks by.
+            let is_of_objects = matches!(inner, Kind::Object(_));
+            let words = if is_of_objects { "Invalid type." } else { "Not a valid list." };
+            let given = given.as_array().ok_or_else(|| said(words))?;
             let (mut taken, mut problems) = (Vec::with_capacity(given.len()), Problems::new());
             for (index, item) in given.iter().enumerate() {
                 match value(*inner, item) {
@@ -99,7 +109,6 @@ fn number(given: &Value) -> Option<i64> {
 mod tests {
     use serde_json::json;
 
-    use super::super::check::Check;
     use super::super::field::Shape;
     use super::*;
 

@@ -15,11 +15,14 @@ use super::route::Route;
 use super::scan::{Page, scan};
 use crate::did::CATEGORY;
 use crate::protocols::static_connections::seed_bytes;
+use crate::route::Wanted;
 use crate::{LocalDid, Result, Work};
 
 type Answer = std::result::Result<Value, Refusal>;
 
 const ED25519: &str = "ed25519";
+const PEER_TWO: &str = "did:peer:2";
+const PEER_FOUR: &str = "did:peer:4";
 const POSTURES: Check = Check::Among(&["public", "posted", "wallet_only"]);
 const KEY_TYPES: Check = Check::OneOf(&[ED25519, "bls12381g2", "p256"]);
 const ENDPOINT_TYPES: Check = Check::Among(&["Endpoint", "Profile", "LinkedDomains"]);
@@ -62,13 +65,13 @@ pub(super) const ROUTES: &[Route] = &[
         .body(&Shape {
             name: "DIDCreate",
             fields: &[
-                Field::text("method", "sov (default), key or web"),
+                Field::text("method", "sov (default), key, web, did:peer:2 or did:peer:4"),
                 Field::new(
                     "options",
                     Kind::Object(&Shape {
                         name: "DIDCreateOptions",
                         fields: &[
-                            Field::checked("key_type", KEY_TYPES, "Key type to use for the DID"),
+                            Field::checked("key_type", KEY_TYPES, "Key type to use for the DID").required(),
                             Field::checked("did", Check::Did, "The DID, of a method that lets one choose it")
                                 .new_in_one(),
                         ],
@@ -151,7 +154,7 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
     let options = call.map("options");
     let option = |name: &str| options.get(name).and_then(Value::as_str);
     let method = call.text("method").unwrap_or("sov");
-    let is_known = matches!(method, "sov" | "key" | "web");
+    let is_known = matches!(method, "sov" | "key" | "web" | PEER_TWO | PEER_FOUR);
     if !is_known && call.generation == Generation::Old {
         let words = Check::OneOf(&["key", "sov"]).words(method);
         let problems = super::validate::Problems::from_iter([("method".to_owned(), json!([words]))]);
@@ -170,6 +173,9 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
         ("web" | "sov", _) | (_, None) => {}
         _ => return Err(Refusal::forbidden(format!("method {method} does not support user-defined DIDs"))),
     }
+    if method == PEER_TWO || method == PEER_FOUR {
+        return create_peer(work, method).await;
+    }
     let keypair = keypair(work, call)?;
     let verkey = keypair.verkey();
     let name = match (method, chosen) {
@@ -185,6 +191,18 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
         Ok(_) => return Err(Refusal::bad("DID already present in wallet.")),
         Err(crate::Error::NotFound(_)) => LocalDid::of_key(work, name, method, &verkey),
         Err(error) => return Err(error.into()),
+    };
+    Ok(json!({"result": view(&did, None)}))
+}
+
+/// A DID that holds where we are reached.
+async fn create_peer(work: &mut Work, method: &str) -> Answer {
+    let route = crate::route::Route::find(work, Wanted::default()).await?;
+    let endpoints = route.endpoints();
+    let did = if method == PEER_TWO {
+        LocalDid::create_peer_two(work, &endpoints, &route.routing_keys)?
+    } else {
+        LocalDid::create_peer_four(work, &endpoints, &route.routing_keys)?
     };
     Ok(json!({"result": view(&did, None)}))
 }

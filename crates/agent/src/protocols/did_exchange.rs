@@ -9,7 +9,7 @@ mod own;
 mod problem;
 
 use serde_json::Value;
-use trustkeep_didcomm::{Message, Version};
+use trustkeep_didcomm::{Message, Verkey, Version};
 
 pub(crate) use invitee::{Taken, receive_invitation};
 pub(crate) use inviter::is_spent;
@@ -194,12 +194,17 @@ pub async fn accept_request(
     Ok(connection)
 }
 
-/// Takes a request that came by another way than a transport, as ACA-Py 0.7 lets its controller hand it in: for an
-/// invitation of ours it is answered as if it had come to us.
+/// Takes a request that came by another way than a transport, as ACA-Py lets its controller hand it in: for an invitation of
+/// ours, or for a DID of ours that others can look up, it is answered as if it had come to us.
 ///
 /// # Errors
-/// [`Error::BadRequest`] if it is no request, or for no open invitation.
-pub async fn receive_request(work: &mut Work, request: &Value, alias: Option<String>) -> Result<Connection> {
+/// [`Error::BadRequest`] if it is no request, or for no open invitation; [`Error::NotFound`] for a DID that is not ours.
+pub async fn receive_request(
+    work: &mut Work,
+    request: &Value,
+    alias: Option<String>,
+    auto_accept: Option<bool>,
+) -> Result<Connection> {
     let object = request.as_object().cloned();
     let message = Message::from_object(object.ok_or_else(|| Error::BadRequest("not a request".to_owned()))?)?;
     if !message.kind.is(PROTOCOL, VERSION.major, "request") {
@@ -207,15 +212,33 @@ pub async fn receive_request(work: &mut Work, request: &Value, alias: Option<Str
     }
     let parent = message.parent_thread_id().unwrap_or_default().to_owned();
     let invited = Connection::by_tag(work, "invitation_msg_id", &parent, Some(Role::Invitee)).await?;
-    let key = invited.and_then(|invited| invited.invitation_key).and_then(|key| key.parse().ok());
+    let key = match invited.and_then(|invited| invited.invitation_key) {
+        Some(key) => key.parse()?,
+        None => key_of_posted(work, &parent).await?,
+    };
     let sender = inviter::signer(&message);
-    let received = Received { message, sender, recipient: key, connection: None };
-    let mut connection = inviter::take_request(work, &received).await?;
+    let received = Received { message, sender, recipient: Some(key), connection: None };
+    let mut connection = inviter::take_request(work, &received, auto_accept).await?;
     if alias.is_some() {
         connection.alias = alias;
         connection.save(work);
     }
     Ok(connection)
+}
+
+/// The key of a DID of ours that others can look up.
+async fn key_of_posted(work: &mut Work, did: &str) -> Result<Verkey> {
+    if !work.settings().public_invites {
+        let words = "Public invitations are not enabled: connection request refused";
+        return Err(Error::BadRequest(words.to_owned()));
+    }
+    let did = did.split('#').next().unwrap_or_default();
+    let mine = LocalDid::get(work, peer::bare(did)).await?;
+    if mine.is_posted() {
+        mine.verkey()
+    } else {
+        Err(Error::BadRequest(format!("Request DID {did} is not public")))
+    }
 }
 
 /// Ends an exchange before it stands, and tells the other agent why.

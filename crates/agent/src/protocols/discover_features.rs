@@ -6,7 +6,7 @@ pub use record::{Discovery, DiscoveryTwo};
 
 use serde_json::{Value, json};
 use trustkeep_didcomm::message::Thread;
-use trustkeep_didcomm::{Message, Version};
+use trustkeep_didcomm::{Message, Prefix, Version};
 
 use crate::{Connection, Error, Received, Result, Stored, Work, peer};
 
@@ -54,6 +54,7 @@ pub async fn query(
     let Some(id) = connection_id else {
         let mut disclose = work.reply(&message, "disclose");
         disclose.body.insert("protocols".to_owned(), one(work, query));
+        "query-sent".clone_into(&mut record.state);
         record.query_msg = Some(Value::Object(message.to_object()));
         record.disclose = Some(Value::Object(disclose.to_object()));
         return Ok(record);
@@ -219,7 +220,9 @@ fn two(work: &Work, asked: &[Value]) -> Value {
 /// The protocols that fit and may be told: a pattern is a name, or a beginning and `*`.
 fn protocols(work: &Work, pattern: &str) -> impl Iterator<Item = String> {
     let allowed = &work.settings().disclose_protocols;
-    let prefix = work.message(PROTOCOL, TWO, "queries").kind.prefix.as_str();
+    // Who asks by the old prefix knows no other.
+    let is_old = pattern.starts_with(Prefix::Sov.as_str());
+    let prefix = if is_old { Prefix::Sov } else { work.agent().prefix() }.as_str();
     SPOKEN.into_iter().map(move |name| format!("{prefix}{name}")).filter(move |pid| {
         let fits = match pattern.split_once('*') {
             Some((start, _)) => pid.starts_with(start),

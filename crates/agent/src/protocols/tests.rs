@@ -16,12 +16,12 @@ mod mediation;
 use super::*;
 use crate::{Agent, Connection, Outgoing, Settings, State, Work};
 
-struct Party {
-    agent: Agent,
+pub(crate) struct Party {
+    pub(crate) agent: Agent,
 }
 
 impl Party {
-    fn new(label: &str, seed: u64, settings: Settings) -> Self {
+    pub(crate) fn new(label: &str, seed: u64, settings: Settings) -> Self {
         let settings = Settings {
             label: Some(label.to_owned()),
             endpoints: vec![format!("http://{label}.example")],
@@ -64,7 +64,7 @@ impl Party {
 }
 
 /// Carries messages until there are none left.
-async fn carry(one: &Party, other: &Party) {
+pub(crate) async fn carry(one: &Party, other: &Party) {
     carry_times(one, other, 1).await;
 }
 
@@ -87,7 +87,7 @@ async fn carry_times(one: &Party, other: &Party, times: usize) {
     }
 }
 
-fn auto() -> Settings {
+pub(crate) fn auto() -> Settings {
     Settings {
         auto_accept_invites: true,
         auto_accept_requests: true,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -14,7 +13,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_util::task::TaskTracker;
@@ -23,7 +21,7 @@ use trustkeep_chassis::shutdown::Shutdown;
 
 use super::sessions::{Session, Sessions};
 use super::taking::Taken;
-use crate::Agent;
+use crate::{Agent, upgrade};
 
 /// Sockets at one time.
 const SOCKETS_MAX: usize = 10_000;
@@ -69,13 +67,7 @@ struct Door {
 
 impl Door {
     fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let headers = request.headers();
-        let is_socket = request.method() == Method::GET
-            && headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-            && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|value| value == "13");
-        let key = headers.get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
-        let accept = key.and_then(|key| HeaderValue::from_str(&key).ok());
-        let (true, Some(accept)) = (is_socket, accept) else {
+        let Some(accepted) = upgrade::accepted(&request) else {
             return refusal(StatusCode::BAD_REQUEST, "400: No WebSocket UPGRADE hdr");
         };
         let Ok(permit) = self.room.clone().try_acquire_owned() else {
@@ -83,13 +75,7 @@ impl Door {
         };
         let upgrade = hyper::upgrade::on(&mut request);
         self.sockets.spawn(self.clone().run(upgrade, permit));
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-        response
+        accepted
     }
 
     async fn run(self: Arc<Self>, upgrade: OnUpgrade, permit: OwnedSemaphorePermit) {

@@ -141,9 +141,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::flag("admin-insecure-mode", "ACAPY_ADMIN_INSECURE_MODE")
         .start()
         .does("No key for the admin API: whoever reaches it rules the agent"),
-    Opt::flag("no-receive-invites", "ACAPY_NO_RECEIVE_INVITES")
-        .start()
-        .does("Refuse invitations of connections/1.0"),
+    Opt::flag("no-receive-invites", "ACAPY_NO_RECEIVE_INVITES").start().does("Refuse invitations"),
     Opt::one("help-link", "ACAPY_HELP_LINK").start().does("Where an interface for people finds help"),
     Opt::one("webhook-url", "ACAPY_WEBHOOK_URL")
         .repeated()
@@ -157,22 +155,22 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::flag("debug-connections", "ACAPY_DEBUG_CONNECTIONS").start().noted("debugging"),
     Opt::flag("debug-credentials", "ACAPY_DEBUG_CREDENTIALS").start().noted("debugging"),
     Opt::flag("debug-presentations", "ACAPY_DEBUG_PRESENTATIONS").start().noted("debugging"),
-    Opt::flag("invite", "ACAPY_INVITE").start().noted("invitations at the start: ask the admin API for one"),
+    Opt::flag("invite", "ACAPY_INVITE").start().does("Print an invitation out of band at the start"),
     Opt::flag("connections-invite", "ACAPY_CONNECTIONS_INVITE")
         .start()
-        .noted("invitations at the start: ask the admin API for one"),
+        .does("Print an invitation of connections/1.0 at the start"),
     Opt::one("invite-label", "ACAPY_INVITE_LABEL")
         .start()
-        .noted("invitations at the start: ask the admin API for one"),
+        .does("The label of the invitation that is printed"),
     Opt::flag("invite-multi-use", "ACAPY_INVITE_MULTI_USE")
         .start()
-        .noted("invitations at the start: ask the admin API for one"),
+        .does("The invitation that is printed is for many"),
     Opt::flag("invite-public", "ACAPY_INVITE_PUBLIC")
         .start()
-        .noted("invitations at the start: ask the admin API for one"),
+        .does("The invitation that is printed is by the public DID"),
     Opt::one("invite-metadata-json", "ACAPY_INVITE_METADATA_JSON")
         .start()
-        .noted("invitations at the start: ask the admin API for one"),
+        .does("JSON: what is noted of connections by the invitation that is printed"),
     Opt::one("test-suite-endpoint", "ACAPY_TEST_SUITE_ENDPOINT").start().noted("debugging"),
     Opt::flag("auto-accept-invites", "ACAPY_AUTO_ACCEPT_INVITES").start().does("Answer invitations at once"),
     Opt::flag("auto-accept-requests", "ACAPY_AUTO_ACCEPT_REQUESTS").start().does("Answer requests at once"),
@@ -201,7 +199,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .does("Tell new connections what the agent can do"),
     Opt::one("disclose-features-list", "ACAPY_DISCLOSE_FEATURES_LIST")
         .start()
-        .noted("a choice of features: all are told"),
+        .does("YAML file with protocols and goal-codes: no others are told"),
     Opt::one("arg-file", "").does("YAML file with options"),
     Opt::one("plugin", "ACAPY_PLUGIN").repeated().noted("plugins"),
     Opt::one("plugin-config", "ACAPY_PLUGIN_CONFIG").noted("plugins"),
@@ -342,7 +340,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::exactly("accept-taa", "ACAPY_ACCEPT_TAA", 2).noted("a ledger"),
     Opt::flag("requests-through-public-did", "ACAPY_REQUESTS_THROUGH_PUBLIC_DID")
         .start()
-        .noted("requests without an invitation"),
+        .does("Whoever knows the public DID may ask for a connection"),
     Opt::flag("experimental-didcomm-v2", "ACAPY_EXP_DIDCOMM_V2").start().noted("DIDComm v2"),
     Opt::flag("no-transport", "ACAPY_NO_TRANSPORT").start().does("No messages come in or go out"),
     Opt::flag("wallet-allow-insecure-seed", "ACAPY_WALLET_ALLOW_INSECURE_SEED")

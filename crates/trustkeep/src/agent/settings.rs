@@ -10,7 +10,9 @@ use trustkeep_agent::admin::{AdminSettings, Generation};
 use trustkeep_agent::{TransportSettings, Webhook};
 use trustkeep_crypto::SecretString;
 
+use super::features::Features;
 use super::given::Given;
+use super::invitation::Invitation;
 use super::option::Effect;
 
 /// What runs.
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<Seed>,
     /// Whether documents of `did:web` may come from private addresses.
     pub(crate) has_private_web: bool,
+    /// The invitation that is printed.
+    pub(crate) invitation: Option<Invitation>,
     /// What the log is told.
     pub(crate) log_level: &'static str,
     /// Its form.
@@ -123,6 +127,10 @@ impl Settings {
             outbound(given)?;
         }
         let text = |name: &str| given.one(name).map(str::to_owned);
+        let features = match given.one("disclose-features-list") {
+            Some(path) => Features::read(path).map_err(error)?,
+            None => Features::default(),
+        };
         let agent = trustkeep_agent::Settings {
             label: text("label"),
             endpoints,
@@ -132,7 +140,10 @@ impl Settings {
             auto_ping_connection: given.has("auto-ping-connection"),
             auto_respond_messages: given.has("auto-respond-messages"),
             auto_disclose_features: given.has("auto-disclose-features"),
+            disclose_protocols: features.protocols,
+            disclose_goal_codes: features.goal_codes,
             public_invites: given.has("public-invites"),
+            requests_through_public_did: given.has("requests-through-public-did"),
             monitor_ping: given.has("monitor-ping"),
             monitor_forward: given.has("monitor-forward"),
             open_mediation: given.has("open-mediation"),
@@ -159,6 +170,7 @@ impl Settings {
             wallet,
             seed,
             has_private_web: given.has("did-web-private-addresses"),
+            invitation: Invitation::read(given).map_err(error)?,
             log_level: log_level(given)?,
             log_format: text("log-format"),
             notes,
@@ -388,6 +400,7 @@ fn config(given: &Given) -> Map<String, Value> {
         ("open-mediation", "mediation.open"),
         ("preserve-exchange-records", "preserve_exchange_records"),
         ("public-invites", "public_invites"),
+        ("requests-through-public-did", "requests_through_public_did"),
         ("wallet-local-did", "wallet.local_did"),
     ] {
         if given.has(option) {

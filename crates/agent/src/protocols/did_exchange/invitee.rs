@@ -32,10 +32,8 @@ pub(crate) async fn receive_invitation(work: &mut Work, taken: Taken<'_>) -> Res
         peer::learn(work, did).await?;
     }
     let target = peer::of_invitation(work, &object).await?;
-    let key = target.recipient_keys.first().ok_or_else(|| {
-        let words = "All service blocks in invitation with no service DIDs must contain recipient key(s) and service endpoint(s)";
-        Error::BadRequest(words.to_owned())
-    })?;
+    let key = target.recipient_keys.first();
+    let key = key.ok_or_else(|| Error::BadRequest("the invitation names no recipient key".to_owned()))?;
     let mut connection = Connection::new(work, Role::Inviter, taken.protocol);
     connection.invitation_key = Some(key.to_string());
     connection.invitation_msg_id = Some(taken.invitation.id.clone());

@@ -12,7 +12,7 @@ use crate::route::{Route, Wanted};
 use crate::{Accept, Connection, Error, InvitationMode, LocalDid, Received, Result, Role, State, Work, peer};
 
 pub(super) async fn receive_request(work: &mut Work, received: &Received) -> Result<()> {
-    match take_request(work, received).await {
+    match take_request(work, received, None).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_theirs() => {
             tracing::info!(%error, "a request that is not accepted");
@@ -22,11 +22,15 @@ pub(super) async fn receive_request(work: &mut Work, received: &Received) -> Res
     }
 }
 
-/// Takes a request, and answers it if that is wanted at once.
+/// Takes a request, and answers it if that is wanted at once: as its invitation says, or `auto_accept` if there is none.
 ///
 /// # Errors
 /// It is refused: [`Error::is_theirs`]; nothing was changed then.
-pub(super) async fn take_request(work: &mut Work, received: &Received) -> Result<Connection> {
+pub(super) async fn take_request(
+    work: &mut Work,
+    received: &Received,
+    auto_accept: Option<bool>,
+) -> Result<Connection> {
     let message = &received.message;
     let key = received.recipient;
     let key = key.ok_or_else(|| Error::BadRequest("the request was not packed".to_owned()))?;
@@ -35,7 +39,7 @@ pub(super) async fn take_request(work: &mut Work, received: &Received) -> Result
         return Ok(known);
     }
     let (their_did, document) = identity(work, message, received.sender.as_ref()).await?;
-    let mut connection = asked_for(work, message, &key).await?;
+    let mut connection = asked_for(work, message, &key, auto_accept).await?;
     let read = match &document {
         Some(document) => Document::from_value(document)?,
         None => Document::from_value(&crate::resolve(work, &their_did).await?)?,
@@ -62,7 +66,12 @@ pub(super) async fn take_request(work: &mut Work, received: &Received) -> Result
 
 /// The connection that waits for this request: that of the invitation, a new one of an invitation for many, or a new one
 /// if it came by our public DID.
-async fn asked_for(work: &mut Work, message: &Message, key: &Verkey) -> Result<Connection> {
+async fn asked_for(
+    work: &mut Work,
+    message: &Message,
+    key: &Verkey,
+    auto_accept: Option<bool>,
+) -> Result<Connection> {
     let key_name = key.to_string();
     let invited = match message.parent_thread_id() {
         Some(parent) => {
@@ -77,11 +86,11 @@ async fn asked_for(work: &mut Work, message: &Message, key: &Verkey) -> Result<C
     match open {
         Some(open) if open.invitation_mode == InvitationMode::Multi => open.derive(work, NAME_1_0).await,
         Some(open) => Ok(open),
-        None => by_public_did(work, key).await,
+        None => by_public_did(work, key, auto_accept).await,
     }
 }
 
-async fn by_public_did(work: &mut Work, key: &Verkey) -> Result<Connection> {
+async fn by_public_did(work: &mut Work, key: &Verkey, auto_accept: Option<bool>) -> Result<Connection> {
     let mine = LocalDid::of_verkey(work, key).await?;
     if !mine.iter().any(LocalDid::is_posted) {
         let words =
@@ -97,7 +106,7 @@ async fn by_public_did(work: &mut Work, key: &Verkey) -> Result<Connection> {
         let words = "Unsolicited connection requests to public DID is not enabled";
         return Err(Error::BadRequest(words.to_owned()));
     }
-    let accept = accept(None, settings.auto_accept_requests);
+    let accept = accept(auto_accept, settings.auto_accept_requests);
     let mut connection = Connection::new(work, Role::Invitee, NAME_1_0);
     connection.invitation_key = Some(key.to_string());
     connection.accept = accept;

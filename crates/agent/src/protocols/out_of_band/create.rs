@@ -101,8 +101,6 @@ impl Created {
             "oob_id": self.record.id,
             "invitation": self.record.invitation,
             "invitation_url": self.url,
-            "created_at": self.record.created_at,
-            "updated_at": self.record.updated_at,
         })
     }
 }

@@ -35,6 +35,7 @@ pub async fn receive_invitation(
 ) -> Result<(OobRecord, Option<Connection>)> {
     let message = read(work, invitation)?;
     let service = only_service(&message)?;
+    check_inline(&service)?;
     let has_attached = !message.attachments("requests~attach")?.is_empty();
     if handshakes(&message).next().is_none() && !has_attached {
         let words = "Invitation must specify handshake_protocols, requests_attach, or both";
@@ -219,6 +220,18 @@ fn only_service(message: &Message) -> Result<Value> {
         Some([service]) => Ok(service.clone()),
         _ => Err(Error::BadRequest("service array must have exactly one element".to_owned())),
     }
+}
+
+/// A service that is written out says how its agent is reached.
+fn check_inline(service: &Value) -> Result<()> {
+    let Some(members) = service.as_object() else { return Ok(()) };
+    let has_keys =
+        members.get("recipientKeys").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty());
+    if has_keys && members.get("serviceEndpoint").is_some_and(Value::is_string) {
+        return Ok(());
+    }
+    let words = "All service blocks in invitation with no service DIDs must contain recipient key(s) and service endpoint(s)";
+    Err(Error::BadRequest(words.to_owned()))
 }
 
 fn handshakes(message: &Message) -> impl Iterator<Item = &str> {

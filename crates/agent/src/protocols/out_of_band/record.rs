@@ -136,7 +136,7 @@ impl OobRecord {
         Self::by_tag(work, "attach_thread_id", received.message.thread_id()).await
     }
 
-    /// Tells that it has served, and removes it.
+    /// Tells that it has served and is gone, as ACA-Py 1.x tells both, and removes it.
     ///
     /// # Errors
     /// Those of the wallet.
@@ -145,6 +145,9 @@ impl OobRecord {
         self.set_time(work.timestamp());
         self.tell(work);
         self.remove(work).await?;
+        if state != OobState::Deleted {
+            Self { state: OobState::Deleted, ..self.clone() }.tell(work);
+        }
         Ok(self)
     }
 

@@ -1,0 +1,123 @@
+"""Invitations out of band and what follows them, with ACA-Py of three generations, in both roles."""
+
+import pytest
+
+from conftest import VERSIONS
+
+CONNECTIONS, DIDX_1_0, DIDX_1_1 = "connections/1.0", "didexchange/1.0", "didexchange/1.1"
+# By which both can connect.
+PROTOCOLS = {"0.7.3": [CONNECTIONS, DIDX_1_0], "1.0.1": [CONNECTIONS, DIDX_1_0, DIDX_1_1], "1.7.0": [DIDX_1_0, DIDX_1_1]}
+CASES = [(version, protocol) for version in VERSIONS for protocol in PROTOCOLS[version]]
+MESSAGES = 3
+
+
+def invite(inviter, protocols, body=None, **query):
+    asked = {"handshake_protocols": [f"https://didcomm.org/{name}" for name in protocols], **(body or {})}
+    return inviter.post("/out-of-band/create-invitation", asked, **query)["invitation"]
+
+
+def take(invitee, invitation, **query):
+    """The answer, and the id of the connection that is in it."""
+    taken = invitee.post("/out-of-band/receive-invitation", invitation, **query)
+    return taken, taken["connection_id"]
+
+
+def completed(party, condition):
+    """The id of the connection that stands."""
+    is_it = lambda body: body["rfc23_state"] == "completed" and condition(body)
+    return party.told("connections", is_it)[-1]["connection_id"]
+
+
+def connect(inviter, invitee, protocols, body=None):
+    invitation = invite(inviter, protocols, body)
+    _, at_invitee = take(invitee, invitation)
+    completed(invitee, lambda body: body["connection_id"] == at_invitee)
+    return completed(inviter, lambda body: body.get("invitation_msg_id") == invitation["@id"]), at_invitee
+
+
+def speak(sides):
+    for (sender, at_sender), (receiver, at_receiver) in (sides, sides[::-1]):
+        sent = {f"{at_sender} {number}" for number in range(MESSAGES)}
+        for content in sent:
+            sender.post(f"/connections/{at_sender}/send-message", {"content": content})
+        heard = receiver.told("basicmessages", lambda body: body["connection_id"] == at_receiver, MESSAGES)
+        assert {body["content"] for body in heard} >= sent
+
+
+@pytest.mark.parametrize("role", ["ours-invites", "aca-py-invites"])
+@pytest.mark.parametrize("version, protocol", CASES)
+def test_all_that_both_speak(our_agent, aca_pys, version, protocol, role):
+    theirs = aca_pys(version)
+    inviter, invitee = (our_agent, theirs) if role == "ours-invites" else (theirs, our_agent)
+    at_inviter, at_invitee = connect(inviter, invitee, [protocol])
+    sides = ((inviter, at_inviter), (invitee, at_invitee))
+    one, other = (party.get(f"/connections/{at}") for party, at in sides)
+    assert (one["my_did"], one["their_did"]) == (other["their_did"], other["my_did"])
+    shown = our_agent.get(f"/connections/{at_inviter if inviter is our_agent else at_invitee}")
+    assert (shown["connection_protocol"], shown["their_label"]) == (protocol, theirs.name)
+    speak(sides)
+
+
+@pytest.mark.parametrize("protocol", [CONNECTIONS, DIDX_1_0])
+def test_one_for_many_serves_every_generation(our_agent, aca_pys, protocol):
+    invitation = invite(our_agent, [protocol], {"metadata": {"of": "all"}}, multi_use="true")
+    guests = [aca_pys(version) for version in VERSIONS if protocol in PROTOCOLS[version]]
+    for guest in guests:
+        _, at_guest = take(guest, invitation)
+        completed(guest, lambda body: body["connection_id"] == at_guest)
+        is_guests = lambda body: body.get("invitation_msg_id") == invitation["@id"] and body.get("their_label") == guest.name
+        mine = completed(our_agent, is_guests)
+        assert our_agent.get(f"/connections/{mine}/metadata")["results"]["of"] == "all"
+        speak(((our_agent, mine), (guest, at_guest)))
+
+
+@pytest.mark.parametrize("role", ["ours-invites", "aca-py-invites"])
+@pytest.mark.parametrize("version", ["1.0.1", "1.7.0"])
+@pytest.mark.parametrize("method", ["did:peer:2", "did:peer:4"])
+def test_a_connection_is_used_again(our_agent, aca_pys, version, method, role):
+    theirs = aca_pys(version)
+    inviter, invitee = (our_agent, theirs) if role == "ours-invites" else (theirs, our_agent)
+    # A DID for this partner alone: others that were invited by it are known by other connections.
+    first = invite(inviter, [DIDX_1_1], {"use_did_method": method}, create_unique_did="true")
+    _, at_invitee = take(invitee, first)
+    completed(invitee, lambda body: body["connection_id"] == at_invitee)
+    at_inviter = completed(inviter, lambda body: body.get("invitation_msg_id") == first["@id"])
+    second = invite(inviter, [DIDX_1_1], {"use_did": first["services"][0]})
+    assert second["services"] == first["services"]
+    headers = {"acapy-version": "1"}
+    status, again = invitee.call("POST", "/out-of-band/receive-invitation", second, headers=headers)
+    assert (status, again["state"], again["connection_id"]) == (200, "reuse-accepted", at_invitee), again
+    inviter.told("connection_reuse", lambda body: body["connection_id"] == at_inviter)
+    speak(((inviter, at_inviter), (invitee, at_invitee)))
+
+
+def test_what_is_refused_is_told(our_agent, any_aca_py):
+    if "0.7.3" in any_aca_py.name:
+        pytest.skip("0.7.3 cannot reject")
+    for inviter, invitee in ((our_agent, any_aca_py), (any_aca_py, our_agent)):
+        invitation = invite(inviter, [DIDX_1_0], auto_accept="false")
+        _, at_invitee = take(invitee, invitation)
+        waiting = lambda body: body.get("invitation_msg_id") == invitation["@id"] and body["rfc23_state"] == "request-received"
+        at_inviter = inviter.told("connections", waiting)[-1]["connection_id"]
+        refused = inviter.post(f"/didexchange/{at_inviter}/reject", {"reason": "not you"})
+        assert refused["rfc23_state"] == "abandoned"
+        abandoned = lambda body: body["connection_id"] == at_invitee and body["rfc23_state"] == "abandoned"
+        assert "not you" in invitee.told("connections", abandoned)[-1]["error_msg"]
+
+
+def test_features_are_asked_and_told(our_agent, any_aca_py):
+    mine, theirs = connect(our_agent, any_aca_py, [DIDX_1_0])
+    spoken = "https://didcomm.org/basicmessage/1.0"
+    for party, at, other in ((our_agent, mine, theirs), (any_aca_py, theirs, mine)):
+        one = party.get("/discover-features/query", connection_id=at, query="https://didcomm.org/*")
+        assert {"pid": spoken} in one["disclose"]["protocols"] or spoken in [told["pid"] for told in one["disclose"]["protocols"]]
+        two = party.get("/discover-features-2.0/queries", connection_id=at, query_protocol="*basicmessage*")
+        asked = two["queries_msg"]["queries"]
+        assert {"feature-type": "protocol", "match": "*basicmessage*"} in asked
+        two = party.get("/discover-features-2.0/queries", connection_id=at, query_protocol=spoken)
+        assert {"feature-type": "protocol", "id": spoken} in [
+            {name: told[name] for name in ("feature-type", "id")} for told in two["disclosures"]["disclosures"]
+        ]
+        for path in ("/discover-features/records", "/discover-features-2.0/records"):
+            kept = party.get(path, connection_id=at)["results"]
+            assert [record["connection_id"] for record in kept] == [at]
