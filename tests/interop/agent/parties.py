@@ -61,7 +61,7 @@ class Webhooks:
         fitting = lambda: [body for at, body, _ in self._heard.get(name, []) if at == topic and condition(body)]
         with self._changed:
             if not self._changed.wait_for(lambda: len(fitting()) >= count, processes.PATIENCE_SECONDS):
-                raise AssertionError(f"{name} was told of {topic} {len(fitting())} times, not {count}: {self._heard.get(name)}")
+                raise AssertionError(f"{name} was told of {topic} {len(fitting())} times, not {count}: {self._heard.get(name)[-12:]}")
             return fitting()
 
     def stop(self):

@@ -1,8 +1,12 @@
 """Invitations out of band and what follows them, with ACA-Py of three generations, in both roles."""
 
+import base64
+import json
+
 import pytest
 
 from conftest import VERSIONS
+from parties import ours
 
 CONNECTIONS, DIDX_1_0, DIDX_1_1 = "connections/1.0", "didexchange/1.0", "didexchange/1.1"
 # By which both can connect.
@@ -24,7 +28,7 @@ def take(invitee, invitation, **query):
 
 def completed(party, condition):
     """The id of the connection that stands."""
-    is_it = lambda body: body["rfc23_state"] == "completed" and condition(body)
+    is_it = lambda body: body.get("rfc23_state") == "completed" and condition(body)
     return party.told("connections", is_it)[-1]["connection_id"]
 
 
@@ -33,6 +37,11 @@ def connect(inviter, invitee, protocols, body=None):
     _, at_invitee = take(invitee, invitation)
     completed(invitee, lambda body: body["connection_id"] == at_invitee)
     return completed(inviter, lambda body: body.get("invitation_msg_id") == invitation["@id"]), at_invitee
+
+
+def short(did):
+    """A did:peer:4 without its document: ACA-Py notes its own now with it, now without."""
+    return ":".join(did.split(":")[:3]) if did.startswith("did:peer:4") else did
 
 
 def speak(sides):
@@ -52,7 +61,7 @@ def test_all_that_both_speak(our_agent, aca_pys, version, protocol, role):
     at_inviter, at_invitee = connect(inviter, invitee, [protocol])
     sides = ((inviter, at_inviter), (invitee, at_invitee))
     one, other = (party.get(f"/connections/{at}") for party, at in sides)
-    assert (one["my_did"], one["their_did"]) == (other["their_did"], other["my_did"])
+    assert (short(one["my_did"]), short(one["their_did"])) == (short(other["their_did"]), short(other["my_did"]))
     shown = our_agent.get(f"/connections/{at_inviter if inviter is our_agent else at_invitee}")
     assert (shown["connection_protocol"], shown["their_label"]) == (protocol, theirs.name)
     speak(sides)
@@ -91,33 +100,58 @@ def test_a_connection_is_used_again(our_agent, aca_pys, version, method, role):
     speak(((inviter, at_inviter), (invitee, at_invitee)))
 
 
-def test_what_is_refused_is_told(our_agent, any_aca_py):
-    if "0.7.3" in any_aca_py.name:
-        pytest.skip("0.7.3 cannot reject")
+@pytest.mark.parametrize("version", ["1.0.1", "1.7.0"])
+def test_a_request_that_is_refused(our_agent, aca_pys, version):
+    # The other way round nothing can be told: ACA-Py sends no refusal of a request.
+    invitee = aca_pys(version)
+    invitation = invite(our_agent, [DIDX_1_0], auto_accept="false")
+    _, at_invitee = take(invitee, invitation)
+    waiting = lambda body: body.get("invitation_msg_id") == invitation["@id"] and body["rfc23_state"] == "request-received"
+    at_inviter = our_agent.told("connections", waiting)[-1]["connection_id"]
+    refused = our_agent.post(f"/didexchange/{at_inviter}/reject", {"reason": "not you"})
+    assert (refused["rfc23_state"], refused["error_msg"]) == ("abandoned", "not you")
+    abandoned = lambda body: body["connection_id"] == at_invitee and body.get("rfc23_state") == "abandoned"
+    assert "not you" in invitee.told("connections", abandoned)[-1]["error_msg"]
+
+
+def test_every_step_waits_for_the_controller_if_it_says_so(our_agent, any_aca_py):
     for inviter, invitee in ((our_agent, any_aca_py), (any_aca_py, our_agent)):
         invitation = invite(inviter, [DIDX_1_0], auto_accept="false")
-        _, at_invitee = take(invitee, invitation)
-        waiting = lambda body: body.get("invitation_msg_id") == invitation["@id"] and body["rfc23_state"] == "request-received"
-        at_inviter = inviter.told("connections", waiting)[-1]["connection_id"]
-        refused = inviter.post(f"/didexchange/{at_inviter}/reject", {"reason": "not you"})
-        assert refused["rfc23_state"] == "abandoned"
-        abandoned = lambda body: body["connection_id"] == at_invitee and body["rfc23_state"] == "abandoned"
-        assert "not you" in invitee.told("connections", abandoned)[-1]["error_msg"]
+        _, at_invitee = take(invitee, invitation, auto_accept="false", alias="slow")
+        assert invitee.get(f"/connections/{at_invitee}")["rfc23_state"] == "invitation-received"
+        asked = invitee.post(f"/didexchange/{at_invitee}/accept-invitation", my_label="slow guest")
+        assert (asked["rfc23_state"], asked["alias"]) == ("request-sent", "slow")
+        is_request = lambda body: body.get("invitation_msg_id") == invitation["@id"] and body.get("rfc23_state") == "request-received"
+        request = inviter.told("connections", is_request)[-1]
+        assert request["their_label"] == "slow guest"
+        inviter.post(f"/didexchange/{request['connection_id']}/accept-request")
+        for party, at in ((inviter, request["connection_id"]), (invitee, at_invitee)):
+            completed(party, lambda body: body["connection_id"] == at)
 
 
 def test_features_are_asked_and_told(our_agent, any_aca_py):
     mine, theirs = connect(our_agent, any_aca_py, [DIDX_1_0])
     spoken = "https://didcomm.org/basicmessage/1.0"
-    for party, at, other in ((our_agent, mine, theirs), (any_aca_py, theirs, mine)):
+    for party, at in ((our_agent, mine), (any_aca_py, theirs)):
         one = party.get("/discover-features/query", connection_id=at, query="https://didcomm.org/*")
-        assert {"pid": spoken} in one["disclose"]["protocols"] or spoken in [told["pid"] for told in one["disclose"]["protocols"]]
-        two = party.get("/discover-features-2.0/queries", connection_id=at, query_protocol="*basicmessage*")
-        asked = two["queries_msg"]["queries"]
-        assert {"feature-type": "protocol", "match": "*basicmessage*"} in asked
+        assert spoken in [told["pid"] for told in one["disclose"]["protocols"]]
         two = party.get("/discover-features-2.0/queries", connection_id=at, query_protocol=spoken)
-        assert {"feature-type": "protocol", "id": spoken} in [
-            {name: told[name] for name in ("feature-type", "id")} for told in two["disclosures"]["disclosures"]
-        ]
+        assert ("protocol", spoken) in [(told["feature-type"], told["id"]) for told in two["disclosures"]["disclosures"]]
         for path in ("/discover-features/records", "/discover-features-2.0/records"):
             kept = party.get(path, connection_id=at)["results"]
             assert [record["connection_id"] for record in kept] == [at]
+
+
+def test_an_invitation_is_printed_at_the_start(backends, webhooks, tmp_path):
+    options = ["--wallet-type", "in_memory", "--invite", "--invite-multi-use", "--invite-label", "Hello", "--connections-invite"]
+    agent = ours(tmp_path, webhooks, options, name="greeter").start()
+    try:
+        lines = agent.log.read_text().splitlines()
+        urls = [lines[lines.index(title) + 1] for title in ("Invitation URL:", "Invitation URL (Connections protocol):")]
+        for url, member in zip(urls, ("oob", "c_i")):
+            endpoint, encoded = url.split(f"?{member}=")
+            invitation = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+            assert (endpoint, invitation["label"]) == (agent.endpoint, "Hello")
+        assert [made["invitation_mode"] for made in agent.get("/connections")["results"]] == ["multi", "multi"]
+    finally:
+        agent.stop()

@@ -15,8 +15,9 @@ pub(crate) use invitee::{Taken, receive_invitation};
 pub(crate) use inviter::is_spent;
 
 use self::own::Method;
+use crate::protocols::mediation::Mediation;
 use crate::route::Wanted;
-use crate::{Connection, Error, LocalDid, Received, Result, Role, State, Work, peer};
+use crate::{Connection, Error, LocalDid, Received, Result, Role, State, Stored as _, Work, peer};
 
 pub(super) const PROTOCOL: &str = "didexchange";
 /// The newest that is spoken here.
@@ -98,7 +99,7 @@ pub async fn create_request(work: &mut Work, asked: NewRequest) -> Result<Connec
     let their_did = peer::short_form(&asked.their_public_did).to_owned();
     let mine = match (asked.use_public_did, &asked.use_did) {
         (true, _) => Some(public_did(work).await?),
-        (false, Some(did)) => Some(LocalDid::get(work, did).await?),
+        (false, Some(did)) => Some(named_did(work, did).await?),
         (false, None) => None,
     };
     if let Some(mine) = &mine {
@@ -113,6 +114,9 @@ pub async fn create_request(work: &mut Work, asked: NewRequest) -> Result<Connec
                 "Connection already exists for their_did {their_did} and my_did {my_did}"
             )));
         }
+    }
+    if let Some(id) = &asked.mediation_id {
+        Mediation::get(work, id).await?;
     }
     let document = peer::learn(work, &asked.their_public_did).await?;
     let target = peer::of_public_document(&document)?;
@@ -159,7 +163,7 @@ pub async fn accept_invitation(
     }
     let method = method(answer.use_did_method.as_deref())?;
     if let Some(did) = &answer.use_did {
-        connection.my_did = Some(LocalDid::get(work, did).await?.did);
+        connection.my_did = Some(named_did(work, did).await?.did);
     }
     let wanted = Wanted {
         endpoint: answer.my_endpoint.as_deref(),
@@ -290,6 +294,14 @@ fn method(name: Option<&str>) -> Result<Method> {
             "Unsupported use_did_method: {other}. Supported methods: ['did:peer:2', 'did:peer:4']"
         ))),
     }
+}
+
+/// A DID of ours that the controller chooses: one that is not there is wrong with what it asks.
+async fn named_did(work: &mut Work, did: &str) -> Result<LocalDid> {
+    LocalDid::get(work, did).await.map_err(|error| match error {
+        Error::NotFound(words) => Error::BadRequest(words),
+        error => error,
+    })
 }
 
 async fn public_did(work: &mut Work) -> Result<LocalDid> {

@@ -6,7 +6,7 @@ pub use record::{Discovery, DiscoveryTwo};
 
 use serde_json::{Value, json};
 use trustkeep_didcomm::message::Thread;
-use trustkeep_didcomm::{Message, Prefix, Version};
+use trustkeep_didcomm::{Message, MessageType, Prefix, Version};
 
 use crate::{Connection, Error, Received, Result, Stored, Work, peer};
 
@@ -31,6 +31,14 @@ const SPOKEN: [&str; 12] = [
     "routing/1.0",
     "trust_ping/1.0",
 ];
+
+/// Whether the protocol of a message is spoken here.
+pub(super) fn speaks(kind: &MessageType) -> bool {
+    SPOKEN.iter().filter_map(|name| name.split_once('/')).any(|(protocol, version)| {
+        let major = version.split('.').next().and_then(|major| major.parse().ok());
+        protocol == kind.protocol && major == Some(kind.version.major)
+    })
+}
 
 /// Asks another agent by version 1.0 which protocols it speaks; without a connection gives what is spoken here. The answer
 /// is put into the record when it comes.

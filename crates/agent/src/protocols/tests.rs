@@ -33,7 +33,7 @@ impl Party {
     }
 
     /// What lies in a queue; it is taken out.
-    async fn take(&self, queue: &str) -> Vec<String> {
+    pub(crate) async fn take(&self, queue: &str) -> Vec<String> {
         let wallet = self.agent.wallet();
         let mut taken = Vec::new();
         for segment in wallet.find(&Query::all(CATEGORY)).await.unwrap() {

@@ -44,9 +44,14 @@ async fn who_invited_is_waited_for_and_a_connection_is_made_anew_if_he_does_not_
     let (_, again) = late(hers.post(RECEIVE, invite().await), &faber, &alice).await;
     assert_eq!((&again["connection_id"], &again["rfc23_state"]), (&json!(known), &json!("completed")));
 
-    // Nobody answers.
+    // What she asks is lost.
     let before = tokio::time::Instant::now();
-    let (status, anew) = take(invite().await).await;
+    let lost = async {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        alice.take("outbound").await
+    };
+    let ((status, anew), lost) = tokio::join!(take(invite().await), lost);
+    assert_eq!(lost.len(), 1);
     assert_eq!((status, &anew["state"]), (200, &json!("deleted")), "{anew}");
     assert_eq!(before.elapsed().as_secs(), 15);
     assert_ne!(anew["connection_id"], known);

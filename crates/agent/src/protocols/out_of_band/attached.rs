@@ -7,6 +7,7 @@ use trustkeep_didcomm::Message;
 use trustkeep_wallet::Query;
 
 use super::{OobRecord, OobRole, OobState};
+use crate::protocols::discover_features;
 use crate::{Connection, Error, Received, Result, Stored, Work, protocols};
 
 /// What may be attached. An invitation passes through many hands, so nothing that would look as if the connection itself
@@ -30,10 +31,24 @@ pub(super) fn first(invitation: &Message) -> Result<Message> {
             return Ok(message);
         }
     }
+    Err(none_supported())
+}
+
+fn none_supported() -> Error {
     let names = SUPPORTED.map(|(protocol, major, name)| format!("{protocol}/{major}.0/{name}")).join(", ");
-    Err(Error::BadRequest(format!(
+    Error::BadRequest(format!(
         "None of the oob attached messages supported. Supported message types are {names}"
-    )))
+    ))
+}
+
+/// The attached message, of an invitation without a handshake: there is no connection over which it could be told that its
+/// protocol is not spoken here.
+///
+/// # Errors
+/// [`Error::BadRequest`] if none can be handled.
+pub(super) fn answerable(invitation: &Message) -> Result<Message> {
+    let message = first(invitation)?;
+    if discover_features::speaks(&message.kind) { Ok(message) } else { Err(none_supported()) }
 }
 
 /// Handles what is attached over this connection: now, if it is ready, or when it is.

@@ -68,6 +68,7 @@ pub async fn receive_invitation(
     if handshakes(&message).next().is_some() {
         return begin(work, record, &asked).await;
     }
+    attached::answerable(&message)?;
     let record = connectionless(work, record, &service).await?;
     Ok((record, None))
 }
