@@ -209,17 +209,18 @@ impl Work {
     /// The same, with what it is found by.
     pub(crate) fn put_tagged_key(&mut self, keypair: &Arc<Keypair>, tags: Vec<Tag>) {
         self.agent.keep(keypair);
-        self.put_stored_key(StoredKey {
+        self.keys.push(Write::PutKey(StoredKey {
             name: keypair.verkey().to_string(),
             algorithm: KeyAlgorithm::Ed25519,
             secret: Arc::new(keypair.seed().to_secret_bytes()),
             metadata: Some("{}".to_owned()),
             tags,
-        });
+        }));
     }
 
-    /// Puts a key into the wallet, as it was read from it or made.
-    pub(crate) fn put_stored_key(&mut self, key: StoredKey) {
+    /// Lets a key of the wallet be found by other tags than before.
+    pub(crate) fn replace_key(&mut self, key: StoredKey) {
+        self.keys.push(Write::RemoveKey { name: key.name.clone() });
         self.keys.push(Write::PutKey(key));
     }
 

@@ -112,7 +112,7 @@ async fn update(work: &mut Work, call: &Call) -> Answer {
         }
         stored.tags.push(tag(NAME, &kid));
     }
-    work.put_stored_key(stored);
+    work.replace_key(stored);
     Ok(json!({"kid": kid, "multikey": given}))
 }
 

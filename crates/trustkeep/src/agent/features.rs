@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::given::Given;
+
 /// Bytes of a file.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -13,11 +15,19 @@ pub(super) struct Features {
 }
 
 impl Features {
+    /// Those of the file that was given, if one was.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn of(given: &Given) -> Result<Self, String> {
+        given.one("disclose-features-list").map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
     /// It cannot be read, or is something else.
-    pub(super) fn read(path: &str) -> Result<Self, String> {
+    fn read(path: &str) -> Result<Self, String> {
         let wrong = |why: &dyn std::fmt::Display| format!("--disclose-features-list {path}: {why}");
         let bytes = std::fs::metadata(path).map_err(|error| wrong(&error))?.len();
         if bytes > BYTES_MAX {

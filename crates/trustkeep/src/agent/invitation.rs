@@ -24,8 +24,11 @@ impl Invitation {
     /// What was asked for; none if nothing was.
     ///
     /// # Errors
-    /// Metadata that is no JSON object.
+    /// Metadata that is no JSON object; requests by the public DID where invitations by it are not allowed.
     pub(super) fn read(given: &Given) -> Result<Option<Self>, String> {
+        if given.has("requests-through-public-did") && !given.has("public-invites") {
+            return Err("--public-invites is required to use --requests-through-public-did".to_owned());
+        }
         let metadata = match given.one("invite-metadata-json") {
             None => Map::new(),
             Some(text) => serde_json::from_str(text)

@@ -126,14 +126,8 @@ impl Settings {
         if is_start && !given.has("no-transport") {
             outbound(given)?;
         }
-        if given.has("requests-through-public-did") && !given.has("public-invites") {
-            return Err(error("--public-invites is required to use --requests-through-public-did"));
-        }
         let text = |name: &str| given.one(name).map(str::to_owned);
-        let features = match given.one("disclose-features-list") {
-            Some(path) => Features::read(path).map_err(error)?,
-            None => Features::default(),
-        };
+        let features = Features::of(given).map_err(error)?;
         let agent = trustkeep_agent::Settings {
             label: text("label"),
             endpoints,
