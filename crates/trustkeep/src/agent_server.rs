@@ -167,12 +167,12 @@ pub(crate) async fn start(
         let serve = listener.serve(health::router(health), supervisor.shutdown().clone());
         supervisor.spawn("agent metrics listener", serve);
     }
-    ready.ready();
     if let Some(invitation) = &settings.invitation
         && let Err(error) = invitation.print(&agent).await
     {
         tracing::error!(%error, "no invitation could be made");
     }
+    ready.ready();
     Ok(Server { addresses, wallet })
 }
 

@@ -207,4 +207,6 @@ def test_records_of_the_new_operations_have_the_same_members(our_agent, any_aca_
         key = made["multikey"]
         assert party.get(f"/wallet/keys/{key}") == made
         assert party.call("PUT", "/wallet/keys", {"multikey": key, "kid": "b"}) == (200, {"kid": "b", "multikey": key})
-        assert sorted(party.get(f"/wallet/keys/{key}")["kid"]) == ["b", kid["kid"]]
+        # 1.0 lets the new name replace the old one; with 1.7 a key has both.
+        known = party.get(f"/wallet/keys/{key}")["kid"]
+        assert sorted(known) == (["b", kid["kid"]] if party is our_agent or version == "1.7.0" else ["b"])
