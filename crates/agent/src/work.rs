@@ -28,6 +28,8 @@ pub struct Work {
     now: Timestamp,
     /// By category and name: what was read or changed.
     records: BTreeMap<(String, String), Seen>,
+    /// What was asked, and the names of what the wallet had: a unit asks once, and sees one state.
+    asked: Vec<(Query, Vec<String>)>,
     keys: Vec<Write>,
     events: Vec<(Lane, Entry)>,
     outgoing: Vec<(Lane, Outgoing)>,
@@ -84,6 +86,7 @@ impl Work {
             agent: agent.clone(),
             now: agent.clock().now(),
             records: BTreeMap::new(),
+            asked: Vec::new(),
             keys: Vec::new(),
             events: Vec::new(),
             outgoing: Vec::new(),
@@ -136,14 +139,9 @@ impl Work {
     pub async fn find(&mut self, query: &Query) -> Result<Vec<Record>> {
         let fits = |record: &Record| query.filter.as_ref().is_none_or(|filter| filter.holds(record));
         let mut found = Vec::new();
-        for record in self.agent.wallet().find(query).await? {
-            let place = (record.category.clone(), record.name.clone());
-            let seen = self.records.entry(place).or_insert_with(|| Seen {
-                before: Some(record.clone()),
-                after: Some(record),
-                is_changed: false,
-            });
-            found.extend(seen.after.clone().filter(fits));
+        for name in self.names(query).await? {
+            let seen = self.records.get(&(query.category.clone(), name));
+            found.extend(seen.and_then(|seen| seen.after.clone()).filter(fits));
         }
         let made =
             self.records.values().filter(|seen| seen.before.is_none()).filter_map(|seen| seen.after.as_ref());
@@ -346,6 +344,25 @@ impl Work {
         self.agent.wakes().committed(places);
         self.agent.feed().committed(told);
         Ok(())
+    }
+
+    /// The names of the records in the wallet that fit; they are in `records` then.
+    async fn names(&mut self, query: &Query) -> Result<Vec<String>> {
+        if let Some((_, names)) = self.asked.iter().find(|(asked, _)| asked == query) {
+            return Ok(names.clone());
+        }
+        let found = self.agent.wallet().find(query).await?;
+        let names: Vec<String> = found.iter().map(|record| record.name.clone()).collect();
+        for record in found {
+            let place = (record.category.clone(), record.name.clone());
+            self.records.entry(place).or_insert_with(|| Seen {
+                before: Some(record.clone()),
+                after: Some(record),
+                is_changed: false,
+            });
+        }
+        self.asked.push((query.clone(), names.clone()));
+        Ok(names)
     }
 
     fn recipients(&self, keys: &[Verkey]) -> Result<Vec<Recipient>> {

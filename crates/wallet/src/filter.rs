@@ -3,7 +3,7 @@
 use crate::{Record, Tag};
 
 /// Records of one category, in the order in which they were first put there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     /// Their category.
     pub category: String,

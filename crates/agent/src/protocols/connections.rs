@@ -213,7 +213,7 @@ pub async fn accept_request(
 ) -> Result<Connection> {
     let mut connection = Connection::get(work, connection_id).await?;
     let wanted = Wanted { endpoint: my_endpoint.as_deref(), ..Wanted::default() };
-    exchange::respond(work, &mut connection, wanted).await?;
+    exchange::accept_request(work, &mut connection, wanted).await?;
     Ok(connection)
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn receive_request(work: &mut Work, received: &Received) -> Res
     connection.attach_request(work, key, message);
     out_of_band::answered(work, &connection).await?;
     if connection.accept == Accept::Auto {
-        respond(work, &mut connection, Wanted::default()).await?;
+        respond(work, &mut connection, message, Wanted::default()).await?;
     }
     Ok(())
 }
@@ -115,7 +115,12 @@ async fn asked_for(work: &mut Work, key: &Verkey) -> Result<Option<Connection>> 
     }
 }
 
-pub(super) async fn respond(work: &mut Work, connection: &mut Connection, wanted: Wanted<'_>) -> Result<()> {
+/// Responds to the request that a connection came from, as its controller decides.
+pub(super) async fn accept_request(
+    work: &mut Work,
+    connection: &mut Connection,
+    wanted: Wanted<'_>,
+) -> Result<()> {
     if !matches!(connection.state, State::Request | State::Response)
         || connection.their_role != Some(Role::Invitee)
     {
@@ -123,6 +128,15 @@ pub(super) async fn respond(work: &mut Work, connection: &mut Connection, wanted
     }
     let request = connection.request(work).await?;
     let request = Message::from_object(request.as_object().cloned().unwrap_or_default())?;
+    respond(work, connection, &request, wanted).await
+}
+
+async fn respond(
+    work: &mut Work,
+    connection: &mut Connection,
+    request: &Message,
+    wanted: Wanted<'_>,
+) -> Result<()> {
     let did = own_did(work, connection).await?;
     let route = Route::of(work, connection, wanted).await?;
     let document = peer::own_document(&did, &route)?;
@@ -131,7 +145,7 @@ pub(super) async fn respond(work: &mut Work, connection: &mut Connection, wanted
     let spent = did_exchange::is_spent(work, &key).await?.then_some(&key);
     route.announce(work, &did.verkey()?, spent).await?;
     let now = u64::try_from(work.now().as_second()).unwrap_or_default();
-    let mut message = work.reply(&request, "response");
+    let mut message = work.reply(request, "response");
     let detail = json!({"DID": did.did, "DIDDoc": document});
     let signed = SignatureDecorator::sign(&detail, &keypair, now, message.kind.prefix);
     let signed = serde_json::to_value(signed).map_err(|error| Error::Internal(error.to_string()))?;
