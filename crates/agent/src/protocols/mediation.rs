@@ -40,6 +40,8 @@ pub async fn delete(work: &mut Work, mediation_id: &str) -> Result<Mediation> {
         }
     }
     mediation.remove(work).await?;
+    // Whoever needs a mediator would look for it in vain.
+    default::forget(work, mediation_id).await?;
     Ok(mediation)
 }
 

@@ -198,3 +198,56 @@ async fn a_response_that_another_signed_is_not_accepted() {
     carry(&faber, &alice).await;
     assert_eq!(alice.connection(&taken.id).await.state, State::Active);
 }
+
+#[tokio::test]
+async fn a_request_is_tied_to_its_sender_and_one_that_cannot_be_read_is_told_so() {
+    let (faber, alice) = (Party::new("faber", 1, auto()), Party::new("alice", 2, auto()));
+    let mallory = Party::new("mallory", 3, auto());
+    let mut work = Work::new(&faber.agent);
+    let asked = connections::NewInvitation { multi_use: true, ..Default::default() };
+    let (_, invitation) = connections::create_invitation(&mut work, asked).await.unwrap();
+    work.commit().await.unwrap();
+    let key = invitation["recipientKeys"][0].as_str().unwrap().parse().unwrap();
+    let mut work = Work::new(&alice.agent);
+    let taken = connections::receive_invitation(&mut work, &invitation, Default::default()).await.unwrap();
+    let target = crate::peer::target(&mut work, &taken).await.unwrap();
+    let document = crate::peer::own_document(
+        &crate::LocalDid::get(&mut work, taken.my_did.as_deref().unwrap()).await.unwrap(),
+        &crate::route::Route { endpoints: vec!["http://alice.example".to_owned()], ..Default::default() },
+    );
+    let (did, document) = (taken.my_did.clone().unwrap(), document.unwrap());
+    work.commit().await.unwrap();
+    alice.take("outbound").await;
+    let request = |did: &str| {
+        let kind =
+            Work::new(&alice.agent).message("connections", trustkeep_didcomm::Version::new(1, 0), "request");
+        let mut message = trustkeep_didcomm::Message { thread: None, ..kind };
+        let detail = serde_json::json!({"DID": did, "DIDDoc": document});
+        message.body.insert("connection".to_owned(), detail);
+        message
+    };
+    // Mallory has seen the document of Alice.
+    let mut work = Work::new(&mallory.agent);
+    let hers = work.new_key().unwrap().verkey();
+    let target_of_hers = crate::Target { sender_key: Some(hers), ..target.clone() };
+    for sender_key in [Some(hers), None] {
+        let target = crate::Target { sender_key, ..target_of_hers.clone() };
+        work.send("x", &target, &request(&did)).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    for payload in mallory.take("outbound").await {
+        let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
+        assert_eq!(outgoing.recipient.parse(), Ok(key));
+        faber.agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
+    }
+    assert_eq!((faber.connections().await.len(), faber.take("outbound").await.len()), (1, 0));
+    // Alice names another DID than that of her document, and hears of it.
+    let mut work = Work::new(&alice.agent);
+    work.send("x", &target, &request("WgWxqztrNooG92RXvxSTWv")).await.unwrap();
+    work.commit().await.unwrap();
+    let outgoing: Outgoing = serde_json::from_str(&alice.take("outbound").await[0]).unwrap();
+    faber.agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
+    let told: Outgoing = serde_json::from_str(&faber.take("outbound").await[0]).unwrap();
+    assert_eq!(told.endpoint, "http://alice.example");
+    assert_eq!(faber.connections().await.len(), 1);
+}

@@ -1,6 +1,7 @@
 //! Agents that speak over loopback, and what stands in for others that do not behave.
 
 mod faults;
+mod forwards;
 mod http;
 mod sockets;
 mod webhooks;

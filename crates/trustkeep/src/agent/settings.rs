@@ -395,6 +395,8 @@ fn config(given: &Given) -> Map<String, Value> {
         ("monitor-forward", "monitor_forward"),
         ("no-receive-invites", "admin.no_receive_invites"),
         ("open-mediation", "mediation.open"),
+        ("clear-default-mediator", "mediation.clear"),
+        ("mediator-connections-invite", "mediation.connections_invite"),
         ("preserve-exchange-records", "preserve_exchange_records"),
         ("public-invites", "public_invites"),
         ("requests-through-public-did", "requests_through_public_did"),
@@ -408,6 +410,8 @@ fn config(given: &Given) -> Map<String, Value> {
         ("help-link", "admin.help_link"),
         ("image-url", "image_url"),
         ("invite-base-url", "invite_base_url"),
+        ("mediator-invitation", "mediation.invite"),
+        ("default-mediator-id", "mediation.default_id"),
         ("wallet-name", "wallet.name"),
     ] {
         if let Some(value) = given.one(option) {

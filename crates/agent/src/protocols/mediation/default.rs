@@ -48,3 +48,12 @@ pub(super) async fn note(work: &mut Work, mediation_id: &str) -> Result<()> {
     work.put(Record::new(DEFAULT, DEFAULT, mediation_id));
     Ok(())
 }
+
+/// Lets it be the default no longer, if it is.
+pub(super) async fn forget(work: &mut Work, mediation_id: &str) -> Result<()> {
+    let record = work.get(DEFAULT, DEFAULT).await?;
+    if let Some(record) = record.filter(|record| record.value == mediation_id.as_bytes()) {
+        work.remove(&record);
+    }
+    Ok(())
+}

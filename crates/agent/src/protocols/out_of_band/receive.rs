@@ -7,6 +7,7 @@ use super::{Handshake, OobRecord, OobRole, OobState, PROTOCOL, VERSION, attached
 use crate::connection::CATEGORY;
 use crate::protocols::connections;
 use crate::protocols::did_exchange::{self, Taken};
+use crate::route::{Route, Wanted};
 use crate::{Connection, Error, Result, State, Stored, Work, peer};
 
 /// What the controller says when it hands in an invitation.
@@ -69,7 +70,7 @@ pub async fn receive_invitation(
         return begin(work, record, &asked).await;
     }
     attached::answerable(&message)?;
-    let record = connectionless(work, record, &service).await?;
+    let record = connectionless(work, record, &service, &asked).await?;
     Ok((record, None))
 }
 
@@ -168,17 +169,26 @@ async fn by_connections(
 }
 
 /// An invitation without a handshake: what is attached is handled now, and answered from a new key.
-async fn connectionless(work: &mut Work, mut record: OobRecord, service: &Value) -> Result<OobRecord> {
+async fn connectionless(
+    work: &mut Work,
+    mut record: OobRecord,
+    service: &Value,
+    asked: &ReceivedInvitation,
+) -> Result<OobRecord> {
+    let wanted =
+        Wanted { mediation_id: asked.mediation_id.as_deref(), or_default: true, ..Wanted::default() };
+    let route = Route::find(work, wanted).await?;
     if let Some(did) = service.as_str() {
         peer::learn(work, did).await?;
     }
     let target = peer::of_invitation(work, &record.invitation).await?;
     let key: Verkey = work.new_key()?.verkey();
+    route.announce(work, &key, None).await?;
     record.our_recipient_key = Some(key.to_string());
     record.our_service = Some(json!({
         "recipientKeys": [key],
-        "routingKeys": [],
-        "serviceEndpoint": work.settings().endpoints.first(),
+        "routingKeys": route.routing_keys,
+        "serviceEndpoint": route.endpoints.first(),
     }));
     record.their_service = Some(json!({
         "recipientKeys": target.recipient_keys,

@@ -161,8 +161,12 @@ async fn controllers_grant_and_deny_and_a_second_request_is_refused() {
 
     // The client has lost its memory of the request: it is told that there is one.
     let mut work = Work::new(&client.agent);
+    set_default_mediator(&mut work, &asked.id).await.unwrap();
+    work.commit().await.unwrap();
+    let mut work = Work::new(&client.agent);
     protocol::delete(&mut work, &asked.id).await.unwrap();
     work.commit().await.unwrap();
+    assert!(default_mediator(&mut Work::new(&client.agent)).await.unwrap().is_none());
     let again = ask(&client, &at_client, &mediator).await;
     assert_eq!(again.state, MediationState::Request);
 }

@@ -12,15 +12,15 @@ use trustkeep_didcomm::message::Transport as Decorator;
 use super::*;
 use crate::{Connection, peer};
 
-type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<TcpStream>;
 
-async fn dial(address: SocketAddr) -> Socket {
+pub(super) async fn dial(address: SocketAddr) -> Socket {
     let stream = TcpStream::connect(address).await.unwrap();
     client_async(format!("ws://{address}/"), stream).await.unwrap().0
 }
 
 /// The next message on a socket.
-async fn next(socket: &mut Socket) -> Message {
+pub(super) async fn next(socket: &mut Socket) -> Message {
     loop {
         match tokio::time::timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap() {
             Message::Ping(_) | Message::Pong(_) => {}
@@ -30,7 +30,7 @@ async fn next(socket: &mut Socket) -> Message {
 }
 
 /// Opens a listener for WebSockets.
-async fn open(transport: &Transport, supervisor: &Supervisor) -> SocketAddr {
+pub(super) async fn open(transport: &Transport, supervisor: &Supervisor) -> SocketAddr {
     let listener = listener("127.0.0.1:0").await;
     let address = listener.local_address();
     let shutdown = supervisor.shutdown().clone();
@@ -39,7 +39,7 @@ async fn open(transport: &Transport, supervisor: &Supervisor) -> SocketAddr {
 }
 
 /// An envelope that only asks for messages back.
-async fn hello(agent: &Agent, connection: &str) -> String {
+pub(super) async fn hello(agent: &Agent, connection: &str) -> String {
     let mut work = Work::new(agent);
     let mut ping = work.message("trust_ping", Version::new(1, 0), "ping");
     ping.body.insert("response_requested".to_owned(), false.into());
