@@ -29,16 +29,13 @@ pub struct Received {
 /// A message, who packed it, and the key that opened it.
 type Opened = (Message, Option<Verkey>, Option<Verkey>);
 
-/// What is left to be done with what came.
-enum Unwrapped {
-    /// This is for us.
-    Message {
-        opened: Opened,
-        /// Whether another had wrapped it for us once more.
-        is_forwarded: bool,
-    },
-    /// Nothing: it was for others.
-    PassedOn(Receipt),
+/// What came, without what it was wrapped in.
+struct Unwrapped {
+    /// What is for us; none if it was passed on.
+    opened: Option<Opened>,
+    /// Who brought it, and which messages he wants back the same way. Who brought what another had wrapped is not known.
+    brought_by: Option<Verkey>,
+    return_route: ReturnRoute,
 }
 
 /// What was taken.
@@ -70,13 +67,10 @@ impl Agent {
     }
 
     async fn take(&self, bytes: &[u8], answers: bool) -> Result<Receipt> {
-        let ((message, sender, recipient), is_forwarded) = match self.unwrap(self.open(bytes).await?).await? {
-            Unwrapped::Message { opened, is_forwarded } => (opened, is_forwarded),
-            Unwrapped::PassedOn(receipt) => return Ok(receipt),
+        let Unwrapped { opened, brought_by, return_route } = self.unwrap(self.open(bytes).await?).await?;
+        let Some((message, sender, recipient)) = opened else {
+            return Ok(Receipt { sender: brought_by, return_route, back: None });
         };
-        // Whoever brought what another had wrapped is not its sender: nothing goes back that way.
-        let asks_back = sender.filter(|_| !is_forwarded);
-        let return_route = message.return_route();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let mut work = Work::new(self);
@@ -86,12 +80,12 @@ impl Agent {
             };
             let received = Received { message: message.clone(), sender, recipient, connection };
             protocols::handle(&mut work, &received).await?;
-            let back = match asks_back.filter(|_| answers).map(|sender| sender.to_string()) {
+            let back = match brought_by.filter(|_| answers).map(|sender| sender.to_string()) {
                 Some(sender) => work.take_outgoing(|outgoing| outgoing.goes_back(&sender, &return_route)),
                 None => None,
             };
             match work.commit().await {
-                Ok(()) => return Ok(Receipt { sender: asks_back, return_route, back }),
+                Ok(()) => return Ok(Receipt { sender: brought_by, return_route, back }),
                 Err(Error::Wallet(error)) if error.is_conflict() => last = Some(error),
                 Err(error) => return Err(error),
             }
@@ -101,23 +95,22 @@ impl Agent {
 
     /// Passes on what is for our clients, and opens what is wrapped for us more than once.
     async fn unwrap(&self, opened: Opened) -> Result<Unwrapped> {
-        let (mut message, mut sender, mut recipient) = opened;
+        let mut opened = opened;
         for depth in 0..=NESTED_MAX {
+            let (message, sender, recipient) = opened;
+            let (brought_by, return_route) =
+                if depth == 0 { (sender, message.return_route()) } else { (None, ReturnRoute::None) };
             // What is not packed for us is passed on for nobody.
             if recipient.is_none() || !routing::is_forward(&message.kind) {
-                return Ok(Unwrapped::Message {
-                    opened: (message, sender, recipient),
-                    is_forwarded: depth > 0,
+                return Ok(Unwrapped {
+                    opened: Some((message, sender, recipient)),
+                    brought_by,
+                    return_route,
                 });
             }
-            let return_route = message.return_route();
             match routing::pass_on(self, message).await? {
-                routing::Passed::On => {
-                    return Ok(Unwrapped::PassedOn(Receipt { sender, return_route, back: None }));
-                }
-                routing::Passed::Ours(envelope) => {
-                    (message, sender, recipient) = self.open(&envelope).await?
-                }
+                routing::Passed::On => return Ok(Unwrapped { opened: None, brought_by, return_route }),
+                routing::Passed::Ours(envelope) => opened = self.open(&envelope).await?,
             }
         }
         Err(Error::BadRequest("envelopes are inside of one another too often".to_owned()))

@@ -134,7 +134,7 @@ pub(crate) async fn start(
     let agent = agent(&settings, wallet.clone()).await?;
     let transport = Transport::new(agent.clone())?;
     transport.spawn(supervisor);
-    match mediation::begin(&agent).await {
+    match Box::pin(mediation::begin(&agent)).await {
         Ok(()) => {}
         // As ACA-Py does: its connections, and its admin API, are of use without.
         Err(error @ (AgentError::NotFound(_) | AgentError::BadRequest(_) | AgentError::Didcomm(_))) => {
