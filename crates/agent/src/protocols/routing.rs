@@ -85,7 +85,7 @@ async fn send_on(agent: &Agent, key: &Verkey, envelope: &[u8]) -> Result<bool> {
     loop {
         let mut work = Work::new(agent);
         let Some(connection) = client_of(&mut work, key).await? else { return Ok(false) };
-        let target = peer::anonymous_target(&mut work, &connection).await?;
+        let target = peer::target(&mut work, &connection).await?;
         let client = target.recipient_keys.first().map(ToString::to_string).unwrap_or_default();
         if held_for(agent.wallet(), &client).await? >= HELD_MAX {
             metrics::counter!("agent_forwards_refused_total").increment(1);

@@ -207,13 +207,13 @@ async fn a_request_is_tied_to_its_sender_and_one_that_cannot_be_read_is_told_so(
     let asked = connections::NewInvitation { multi_use: true, ..Default::default() };
     let (_, invitation) = connections::create_invitation(&mut work, asked).await.unwrap();
     work.commit().await.unwrap();
-    let key = invitation["recipientKeys"][0].as_str().unwrap().parse().unwrap();
+    let key: trustkeep_didcomm::Verkey = invitation["recipientKeys"][0].as_str().unwrap().parse().unwrap();
     let mut work = Work::new(&alice.agent);
     let taken = connections::receive_invitation(&mut work, &invitation, Default::default()).await.unwrap();
     let target = crate::peer::target(&mut work, &taken).await.unwrap();
     let document = crate::peer::own_document(
         &crate::LocalDid::get(&mut work, taken.my_did.as_deref().unwrap()).await.unwrap(),
-        &crate::route::Route { endpoints: vec!["http://alice.example".to_owned()], ..Default::default() },
+        &crate::route::Route::find(&mut work, Default::default()).await.unwrap(),
     );
     let (did, document) = (taken.my_did.clone().unwrap(), document.unwrap());
     work.commit().await.unwrap();

@@ -242,7 +242,7 @@ async fn what_comes_twice_or_to_two_instances_changes_nothing_more() {
             let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
             let envelope = outgoing.envelope.as_bytes();
             let (here, there) = tokio::join!(mediator.agent.receive(envelope), twin.receive(envelope));
-            (here.unwrap(), there.unwrap());
+            here.and(there).unwrap();
         }
         for payload in mediator.take("outbound").await {
             let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();

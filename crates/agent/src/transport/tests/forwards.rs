@@ -88,6 +88,7 @@ async fn what_comes_to_one_instance_goes_over_the_socket_with_the_other_in_order
     let wanted: Vec<_> = (0..ENVELOPES).map(|number| format!("{{\"number\":{number}}}")).collect();
     assert_eq!(arrived, wanted);
     until(async || queued(wallet, "waiting/").await == 0).await;
+    drop(socket);
     supervisor.shutdown().trigger("the test is over");
     supervisor.join(PATIENCE).await.unwrap();
 }
