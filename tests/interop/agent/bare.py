@@ -121,9 +121,17 @@ class Peer:
 
     def connect(self, agent, send=None, **transport):
         """Takes an invitation of an agent, with members that every message has; gives the connection's id there."""
-        made = agent.post("/connections/create-invitation")
-        invitation = made["invitation"]
-        self.place, send = invitation["serviceEndpoint"], send or self.post
+        made, send = agent.post("/connections/create-invitation"), send or self.post
+        request = self.request(made["invitation"])
+        send(self.pack(request | transport, to=made["invitation"]["recipientKeys"][0]))
+        self.take_response(request)
+        send(self.pack(self.message("trust_ping/1.0/ping", response_requested=False) | transport))
+        agent.wait_for_connection(made["connection_id"])
+        return made["connection_id"]
+
+    def request(self, invitation):
+        """The answer to an invitation."""
+        self.place = invitation["serviceEndpoint"]
         key = {"id": f"{self.did}#1", "type": "Ed25519VerificationKey2018", "controller": self.did, "publicKeyBase58": self.verkey}
         service = {
             "id": f"{self.did};indy", "type": "IndyAgent", "priority": 0, "recipientKeys": [self.verkey],
@@ -134,15 +142,14 @@ class Peer:
             "authentication": [{"type": "Ed25519SignatureAuthentication2018", "publicKey": key["id"]}],
         }  # fmt: skip
         request = self.message("connections/1.0/request", label="bare", connection={"DID": self.did, "DIDDoc": document})
-        request["~thread"] = {"thid": request["@id"], "pthid": invitation["@id"]}
-        send(self.pack(request | transport, to=invitation["recipientKeys"][0]))
+        return request | {"~thread": {"thid": request["@id"], "pthid": invitation["@id"]}}
+
+    def take_response(self, request):
+        """Waits for it, and notes the key of the other side."""
         is_response = lambda message: message.get("~thread", {}).get("thid") == request["@id"]
         signed = self.heard(is_response)[0]["connection~sig"]["sig_data"]
         document = json.loads(base64.urlsafe_b64decode(signed + "==")[8:])["DIDDoc"]
         self.theirs = document["service"][0]["recipientKeys"][0]
-        send(self.pack(self.message("trust_ping/1.0/ping", response_requested=False) | transport))
-        agent.wait_for_connection(made["connection_id"])
-        return made["connection_id"]
 
     def message(self, kind, **members):
         return {"@type": PREFIX + kind, "@id": str(uuid.uuid4()), **members}

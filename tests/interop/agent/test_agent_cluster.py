@@ -3,6 +3,7 @@
 import collections
 import itertools
 import json
+import threading
 
 import pytest
 
@@ -15,6 +16,7 @@ from sockets import Socket
 
 MESSAGES = 100
 CONNECTIONS = 20
+ROUNDS = 5
 
 
 def guides_options(server, balancer, agent, wallet="issuer-wallet-fargate"):
@@ -95,7 +97,7 @@ def test_the_guides_scenario(issuers, balancer, guides_aca_py):
     assert len(holder.told("basicmessages", is_answer, MESSAGES)) == MESSAGES
 
 
-def test_connections_are_made_through_the_balancer(issuers, guides_aca_py):
+def test_connections_are_made_through_the_balancer(issuers, webhooks, guides_aca_py):
     places = itertools.cycle(issuers)
     for number in range(CONNECTIONS):
         issuer = next(places)
@@ -105,9 +107,7 @@ def test_connections_are_made_through_the_balancer(issuers, guides_aca_py):
         said = f"over {at_issuer}"
         next(places).post(f"/connections/{at_issuer}/send-message", {"content": said})
         guides_aca_py.told("basicmessages", lambda body: body == body | {"connection_id": at_holder, "content": said})
-
-
-def test_every_event_is_told_once(issuers, webhooks):
+    # The controller that all of them tell hears every event once, and those of a connection in their order.
     told = collections.Counter(headers["idempotency-key"] for headers in webhooks.headers("issuers"))
     assert set(told.values()) == {1}
     states = {}
@@ -143,14 +143,71 @@ def test_the_admin_sockets_say_the_events_of_all(issuers):
 def test_a_session_at_one_gets_what_another_sends(issuers, envelopes):
     first, second, third = issuers
     peer = Peer(envelopes, listens=False)
-    socket = Socket("127.0.0.1", first.socket_port)
-    socket.each(peer.take)
-    send = lambda envelope: socket.send(envelope.encode())
-    at_issuer = peer.connect(second, send, **{"~transport": {"return_route": "all"}})
+    route = {"~transport": {"return_route": "all"}}
+
+    def begin():
+        socket = Socket("127.0.0.1", first.socket_port)
+        socket.each(peer.take)
+        return socket, lambda envelope: socket.send(envelope.encode())
+
+    socket, send = begin()
+    at_issuer = peer.connect(second, send, **route)
     for number in range(MESSAGES):
         (second, third)[number % 2].post(f"/connections/{at_issuer}/send-message", {"content": f"{number}"})
     assert peer.contents(MESSAGES) == [f"{number}" for number in range(MESSAGES)]
+    # What is said while there is no session waits for the next.
     socket.close()
+    for number in range(MESSAGES, MESSAGES + 5):
+        third.post(f"/connections/{at_issuer}/send-message", {"content": f"{number}"})
+    socket, send = begin()
+    send(peer.pack(peer.message("trust_ping/1.0/ping", response_requested=False) | route))
+    assert peer.contents(MESSAGES + 5) == [f"{number}" for number in range(MESSAGES + 5)]
+    socket.close()
+
+
+def test_of_many_who_take_one_invitation_at_once_one_gets_it(issuers, envelopes):
+    for _ in range(ROUNDS):
+        made = issuers[0].post("/connections/create-invitation")
+        peers = [Peer(envelopes) for _ in issuers]
+        requests = [peer.request(made["invitation"]) for peer in peers]
+        key = made["invitation"]["recipientKeys"][0]
+        packed = [peer.pack(request, to=key) for peer, request in zip(peers, requests)]
+        at_once([lambda one=one: one[0].post(one[1], door(one[2])) for one in zip(peers, packed, issuers)])
+        is_response = lambda message: "connection~sig" in message
+        won = lambda: [peer for peer in peers if any(map(is_response, peer.inbox))]
+        processes.eventually(won, what="a response")
+        shown = issuers[1].get(f"/connections/{made['connection_id']}")
+        assert [peer.did for peer in won()] == [shown["their_did"]]
+
+
+def test_a_request_that_comes_everywhere_at_once_is_answered_once(issuers, envelopes):
+    for multi_use in ("false", "true"):
+        made = issuers[0].post("/connections/create-invitation", multi_use=multi_use)
+        peer = Peer(envelopes)
+        request = peer.request(made["invitation"])
+        packed = peer.pack(request, to=made["invitation"]["recipientKeys"][0])
+        at_once([lambda agent=agent: peer.post(packed, door(agent)) for agent in issuers * 3])
+        peer.take_response(request)
+        assert peer.post(peer.pack(peer.message("trust_ping/1.0/ping", response_requested=True))) == 200
+        peer.heard(lambda message: message["@type"].endswith("ping_response"))
+        assert len(peer.heard(lambda message: "connection~sig" in message)) == 1
+        same = [one for one in issuers[1].get("/connections")["results"] if one.get("their_did") == peer.did]
+        assert [one["state"] for one in same] == ["active"]
+
+
+def door(agent):
+    """Past the balancer."""
+    return f"http://127.0.0.1:{agent.port}"
+
+
+def at_once(calls):
+    """Makes all calls at the same moment."""
+    gate = threading.Barrier(len(calls))
+    threads = [threading.Thread(target=lambda call=call: (gate.wait(), call())) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(processes.PATIENCE_SECONDS)
 
 
 def test_ours_and_aca_py_share_a_wallet(backends, webhooks, guides_aca_py, tmp_path):
