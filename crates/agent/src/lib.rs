@@ -22,6 +22,7 @@ mod known;
 mod peer;
 pub mod protocols;
 mod provision;
+pub mod readiness;
 mod resolver;
 mod route;
 mod settings;

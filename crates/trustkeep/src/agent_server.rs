@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use trustkeep_agent::admin::{self, Admin};
 use trustkeep_agent::protocols::mediation;
 use trustkeep_agent::transport::{self, Transport};
-use trustkeep_agent::{Agent, Error as AgentError, provision_did};
+use trustkeep_agent::{Agent, Error as AgentError, provision_did, readiness};
 use trustkeep_chassis::clock::SystemClock;
 use trustkeep_chassis::health::{self, Health};
 use trustkeep_chassis::http::{ListenSettings, Listener};
@@ -134,6 +134,7 @@ pub(crate) async fn start(
     let agent = agent(&settings, wallet.clone()).await?;
     let transport = Transport::new(agent.clone())?;
     transport.spawn(supervisor);
+    let watch = readiness::watch(agent.clone(), ready.clone(), supervisor.shutdown().clone());
     match Box::pin(mediation::begin(&agent)).await {
         Ok(()) => {}
         // As ACA-Py does: its connections, and its admin API, are of use without.
@@ -173,6 +174,7 @@ pub(crate) async fn start(
         tracing::error!(%error, "no invitation could be made");
     }
     ready.ready();
+    supervisor.spawn("agent readiness", watch);
     Ok(Server { addresses, wallet })
 }
 

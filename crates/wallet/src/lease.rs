@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Batch, Error, Expect, Query, Record, Result, Wallet, Write};
@@ -178,16 +178,23 @@ impl Instance {
     async fn round(&mut self, is_last: bool) {
         for _ in 0..ATTEMPTS_MAX {
             let sent = Instant::now();
-            let outcome = self.attempt(is_last).await;
+            // A wallet that says nothing must not keep what was held from ending with its term.
+            let left = self.term.saturating_sub(self.renewed.elapsed());
+            let patience = if left.is_zero() { self.term } else { left };
+            let outcome = timeout(patience, self.attempt(is_last)).await;
             self.publish();
             match outcome {
-                Ok(()) => {
+                Ok(Ok(())) => {
                     self.renewed = sent;
                     return;
                 }
-                Err(Error::Conflict { .. }) => {}
-                Err(error) => {
+                Ok(Err(Error::Conflict { .. })) => {}
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "the share of the work could not be renewed");
+                    break;
+                }
+                Err(_) => {
+                    tracing::warn!("the share of the work could not be renewed: the wallet does not answer");
                     break;
                 }
             }

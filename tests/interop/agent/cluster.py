@@ -18,20 +18,14 @@ defaults
     timeout connect 2s
     timeout client 60s
     timeout server 60s
-    timeout tunnel 60s
 frontend agents
     bind 127.0.0.1:{port}
-    acl is_socket hdr(upgrade) -i websocket
-    use_backend sockets if is_socket
     default_backend agents
 backend agents
     balance roundrobin
-    option httpchk GET /
+    option httpchk GET /status/ready
     default-server check inter 250ms fall 1 rise 1
 {agents}
-backend sockets
-    balance roundrobin
-{sockets}
 """
 SHORT = {"--label": "-l", "--inbound-transport": "-it", "--outbound-transport": "-ot", "--endpoint": "-e"}
 VARIABLES = {"--seed": "ACAPY_WALLET_SEED"}
@@ -48,11 +42,9 @@ class Balancer:
         self.address = f"127.0.0.1:{self.port}"
         self._process = None
 
-    def start(self, ports, socket_ports=()):
-        servers = lambda ports: "\n".join(f"    server agent{n} 127.0.0.1:{port}" for n, port in enumerate(ports))
-        text = CONFIGURATION.format(
-            folder=self._folder, port=self.port, agents=servers(ports), sockets=servers(socket_ports)
-        )
+    def start(self, agents):
+        servers = [f"    server agent{n} 127.0.0.1:{one.port} check port {one.admin_port}" for n, one in enumerate(agents)]
+        text = CONFIGURATION.format(folder=self._folder, port=self.port, agents="\n".join(servers))
         file = self._folder / "haproxy.cfg"
         file.write_text(text)
         log = open(self._folder / "haproxy.log", "wb")

@@ -56,7 +56,7 @@ def issuers(backends, webhooks, balancer, tmp_path_factory):
         agent.begin()
     for agent in issuers:
         agent.wait_until_ready()
-    balancer.start([agent.port for agent in issuers])
+    balancer.start(issuers)
     yield issuers
     codes = [agent.stop() for agent in issuers]
     logs = "\n".join(agent.log.read_text() for agent in issuers)
@@ -220,7 +220,7 @@ def test_ours_and_aca_py_share_a_wallet(backends, webhooks, guides_aca_py, tmp_p
         options = [*wallet, "--wallet-type", "askar", "--auto-respond-messages"]
         place = {"endpoint": f"http://{balancer.address}", "controller": "mixed"}
         members.append(Party(program, "mixed", tmp_path, webhooks, options, **place).start())
-    balancer.start([agent.port for agent in members])
+    balancer.start(members)
     mine, theirs = members
     ids = [connect(*pair) for pair in ((mine, holder), (theirs, holder))]
     ids += [connect(*pair)[::-1] for pair in ((holder, mine), (holder, theirs))]

@@ -144,21 +144,24 @@ def pair(webhooks, tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("pair")
     server, balancer = Postgres(), Balancer(tmp_path)
     options = {"endpoint": f"http://{balancer.address}", "controller": f"pair-{next(_numbers)}"}
-    agents = [ours(tmp_path, webhooks, [*postgres_wallet(server, "pair"), *RAW_KEY], **options).begin() for _ in range(2)]
+    # One of them reaches the database over a way that can be cut.
+    way = Proxy(("127.0.0.1", server.port))
+    agents = [ours(tmp_path, webhooks, [*postgres_wallet(at, "pair"), *RAW_KEY], **options).begin() for at in (server, way)]
     for agent in agents:
         agent.wait_until_ready()
-    balancer.start([agent.port for agent in agents])
-    yield server, agents, balancer
+    balancer.start(agents)
+    yield server, way, agents, balancer
     codes = [agent.stop() for agent in agents]
     logs = "\n".join(agent.log.read_text() for agent in agents)
     balancer.stop()
+    way.close()
     server.stop()
     assert codes == [0, 0] and "panicked" not in logs, logs
 
 
-@pytest.mark.parametrize("fault", ["killed", "ended", "database restarted", "database crashed"])
+@pytest.mark.parametrize("fault", ["killed", "ended", "cut off", "database restarted", "database crashed"])
 def test_nothing_acknowledged_is_lost(pair, envelopes, fault):
-    server, agents, balancer = pair
+    server, way, agents, balancer = pair
     load = Load(agents, balancer, envelopes)
     load.go_on()
     if fault == "killed":
@@ -167,6 +170,16 @@ def test_nothing_acknowledged_is_lost(pair, envelopes, fault):
     elif fault == "ended":
         assert agents[0].stop() == 0
         agents[0].start()
+    elif fault == "cut off":
+        is_ready = lambda: agents[1].call("GET", "/status/ready")[0] == 200
+        way.cut()
+        processes.eventually(lambda: not is_ready(), what="the instance's saying so")
+        assert agents[1].call("GET", "/status/live")[0] == 200
+        before = balancer.shares()
+        processes.eventually(lambda: balancer.shares()[0] > before[0] + 20, what="the other's taking over")
+        assert balancer.shares()[1] <= before[1] + 5
+        way.heal()
+        processes.eventually(is_ready, what="the instance's return")
     else:
         server.restart("fast" if "restarted" in fault else "immediate")
     load.go_on()

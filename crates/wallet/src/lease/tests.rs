@@ -1,6 +1,8 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::queue::{SHARDS, shard_name};
-use crate::{Backend, MemoryWallet};
+use crate::{Backend, Changes, MemoryWallet, StoredKey};
 
 fn shards() -> Vec<String> {
     (0..SHARDS).map(|shard| shard_name("outbound", shard)).collect()
@@ -78,4 +80,67 @@ async fn a_shard_passes_on_when_nobody_works_on_it_any_more() {
     Wallet::new(wallet.clone()).commit(batch).await.unwrap();
     drop(worked_on);
     assert!(settled(&[&one, &two], &[4, 4]).await < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hears_nothing_of_the_wallet_holds_nothing_after_a_term() {
+    let wallet = Arc::new(Silent::default());
+    let one = Membership::join(Wallet::new(wallet.clone()), "1".to_owned(), shards(), TERM);
+    settled(&[&one], &[8]).await;
+    wallet.is_silent.store(true, Ordering::Relaxed);
+    let ended = settled(&[&one], &[0]).await;
+    assert!(ended <= TERM + TERM / ROUNDS, "{ended:?}");
+    wallet.is_silent.store(false, Ordering::Relaxed);
+    settled(&[&one], &[8]).await;
+}
+
+/// A wallet that at times answers nothing.
+#[derive(Debug, Default)]
+struct Silent {
+    inner: MemoryWallet,
+    is_silent: AtomicBool,
+}
+
+impl Silent {
+    async fn inner(&self) -> &MemoryWallet {
+        if self.is_silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        &self.inner
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for Silent {
+    async fn get(&self, category: &str, name: &str) -> Result<Option<Record>> {
+        self.inner().await.get(category, name).await
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Record>> {
+        self.inner().await.find(query).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<u64> {
+        self.inner().await.count(query).await
+    }
+
+    async fn key(&self, name: &str) -> Result<Option<StoredKey>> {
+        self.inner().await.key(name).await
+    }
+
+    async fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<()>>> {
+        self.inner().await.commit(batches).await
+    }
+
+    async fn tell(&self, what: &str) -> Result<()> {
+        self.inner().await.tell(what).await
+    }
+
+    fn changes(&self) -> Changes {
+        self.inner.changes()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
 }
