@@ -10,7 +10,15 @@ use serde_json::Value;
 /// The floors of the house, from the top. A crate may know those of lower floors; on its own floor only what
 /// [`NEIGHBOURS`] allows.
 const FLOORS: [&[&str]; 7] = [
-    &["trustkeep-e2e", "trustkeep-bench-ledger", "trustkeep-bench-store", "trustkeep-bench-vault", "xtask"],
+    &[
+        "trustkeep-e2e",
+        "trustkeep-bench-agent",
+        "trustkeep-bench-ledger",
+        "trustkeep-bench-rig",
+        "trustkeep-bench-store",
+        "trustkeep-bench-vault",
+        "xtask",
+    ],
     &["trustkeep"],
     &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent"],
     &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
