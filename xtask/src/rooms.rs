@@ -45,7 +45,11 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Edges within a floor that are meant.
-const NEIGHBOURS: [(&str, &str); 0] = [];
+const NEIGHBOURS: [(&str, &str); 3] = [
+    ("trustkeep-bench-agent", "trustkeep-bench-rig"),
+    ("trustkeep-bench-ledger", "trustkeep-bench-rig"),
+    ("trustkeep-bench-vault", "trustkeep-bench-rig"),
+];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
 const FORBIDDEN: [(&str, &str); 23] = [

@@ -1,7 +1,6 @@
 //! Another agent, as thin as can be: connections/1.0 in both roles, and messages.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -121,9 +120,12 @@ impl Peer {
         let connected = Connected { id, peer: self, agent };
         let kind = MessageType { name: "response".to_owned(), ..request.kind.clone() };
         let mut response = Message::in_reply_to(&request, kind, &SystemRandom);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let signature =
-            SignatureDecorator::sign(&connected.peer.detail(), &connected.peer.keypair, now, Prefix::Sov);
+        let signature = SignatureDecorator::sign(
+            &connected.peer.detail(),
+            &connected.peer.keypair,
+            SIGNED_AT,
+            Prefix::Sov,
+        );
         response.body.insert("connection~sig".to_owned(), serde_json::to_value(signature)?);
         inbound.send(&packed(&connected.pack(&response)?)).await?;
         stands.heard().await?;
@@ -179,3 +181,6 @@ fn recipient(detail: &Value) -> anyhow::Result<Recipient> {
     let keys = services.first().context("a service")?.recipients()?;
     Ok(Recipient::new(*keys.first().context("a recipient key")?)?)
 }
+
+/// When responses are signed, in seconds since 1970: whenever that is, it counts.
+const SIGNED_AT: u64 = 1_790_000_000;
