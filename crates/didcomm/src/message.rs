@@ -16,14 +16,17 @@ pub use decorators::{
 pub use kind::{MessageType, Prefix, Version};
 pub use problem::{Description, ProblemReport};
 
+use crate::did::DID_CHARS_MAX;
 use crate::encoding::{Object, object, typed};
 use crate::envelope::ENVELOPE_BYTES_MAX;
 use crate::{Attachment, Error, Result, SignatureDecorator, Signed};
 
 /// Bytes of a message that is read.
 pub const MESSAGE_BYTES_MAX: usize = ENVELOPE_BYTES_MAX;
-/// Characters of `@id`, `thid` and `pthid`; RFC 0008 recommends at most 64.
+/// Characters of `@id` and `thid`; RFC 0008 recommends at most 64.
 pub const ID_CHARS_MAX: usize = 256;
+/// Characters of `pthid`: whoever asks for a connection by a DID names its service there (RFC 0023).
+pub const PARENT_CHARS_MAX: usize = DID_CHARS_MAX + ID_CHARS_MAX;
 /// Attachments of one member.
 pub const ATTACHMENTS_MAX: usize = 128;
 
@@ -108,13 +111,13 @@ impl Message {
         };
         let thread = message.thread.as_ref();
         let ids = [
-            ("@id", Some(&message.id)),
-            ("~thread.thid", thread.and_then(|thread| thread.thid.as_ref())),
-            ("~thread.pthid", thread.and_then(|thread| thread.pthid.as_ref())),
+            ("@id", Some(&message.id), ID_CHARS_MAX),
+            ("~thread.thid", thread.and_then(|thread| thread.thid.as_ref()), ID_CHARS_MAX),
+            ("~thread.pthid", thread.and_then(|thread| thread.pthid.as_ref()), PARENT_CHARS_MAX),
         ];
-        for (member, id) in ids {
-            if id.is_some_and(|id| id.len() > ID_CHARS_MAX) {
-                return Err(Error::too_large(member, ID_CHARS_MAX));
+        for (member, id, most) in ids {
+            if id.is_some_and(|id| id.len() > most) {
+                return Err(Error::too_large(member, most));
             }
         }
         Ok(message)

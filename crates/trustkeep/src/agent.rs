@@ -4,6 +4,7 @@ mod arg_file;
 mod features;
 mod given;
 mod invitation;
+mod log_file;
 mod option;
 mod settings;
 mod wallet_key;
@@ -81,6 +82,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(error) => return Ok(usage(name, &error.to_string())),
     };
     let settings = Settings::read(&given, is_start)?;
+    log_file::begin(&given)?;
     if is_start { agent_server::run(settings).await } else { agent_server::provision(settings).await }
 }
 

@@ -142,11 +142,36 @@ def test_features_are_asked_and_told(our_agent, any_aca_py):
             assert [record["connection_id"] for record in kept] == [at]
 
 
+@pytest.mark.parametrize("method", ["did:peer:2", "did:peer:4"])
+def test_a_public_did_invites_and_is_asked(backends, webhooks, aca_pys, tmp_path, method):
+    guest = aca_pys("1.7.0")
+    options = ["--wallet-type", "in_memory", "--public-invites", "--requests-through-public-did"]
+    agent = ours(tmp_path, webhooks, options, name="public").start()
+    try:
+        did = agent.post("/wallet/did/create", {"method": method})["result"]["did"]
+        assert agent.post("/wallet/did/public", did=did)["result"]["posture"] == "public"
+        ids = connect(agent, guest, [DIDX_1_1], {"use_public_did": True})
+        speak(((agent, ids[0]), (guest, ids[1])))
+        # Without an invitation.
+        at_guest = guest.post("/didexchange/create-request", their_public_did=did, protocol=DIDX_1_1)["connection_id"]
+        completed(guest, lambda body: body["connection_id"] == at_guest)
+        mine = completed(agent, lambda body: body["connection_id"] != ids[0])
+        speak(((agent, mine), (guest, at_guest)))
+        invitation = agent.post("/connections/create-invitation", public="true")
+        assert (invitation["connection_id"], invitation["invitation"]["did"]) == (None, did)
+    finally:
+        agent.stop()
+
+
 def test_an_invitation_is_printed_at_the_start(backends, webhooks, tmp_path):
-    options = ["--wallet-type", "in_memory", "--invite", "--invite-multi-use", "--invite-label", "Hello", "--connections-invite"]
+    log_file = tmp_path / "agent.txt"
+    options = ["--wallet-type", "in_memory", "--log-file", log_file]
+    options += ["--invite", "--invite-multi-use", "--invite-label", "Hello", "--connections-invite"]
     agent = ours(tmp_path, webhooks, options, name="greeter").start()
     try:
+        # The log is in its file, and nothing but links is printed.
         lines = agent.log.read_text().splitlines()
+        assert len(lines) == 4 and "the agent answers" in log_file.read_text()
         urls = [lines[lines.index(title) + 1] for title in ("Invitation URL:", "Invitation URL (Connections protocol):")]
         for url, member in zip(urls, ("oob", "c_i")):
             endpoint, encoded = url.split(f"?{member}=")

@@ -62,7 +62,7 @@ fn what_is_malformed_is_named() {
         (json!({"@type": kind, "@id": "1", "~thread": "0"}), "~thread: "),
         (json!({"@type": kind, "@id": "1", "~thread": {"thid": 1}}), "~thread: "),
         (
-            json!({"@type": kind, "@id": "1", "~thread": {"pthid": "x".repeat(257)}}),
+            json!({"@type": kind, "@id": "1", "~thread": {"pthid": "x".repeat(PARENT_CHARS_MAX + 1)}}),
             "~thread.pthid is too large",
         ),
         (json!({"@type": kind, "@id": "1", "~transport": []}), "~transport: "),

@@ -221,7 +221,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     Opt::one("ledger-socks-proxy", "ACAPY_LEDGER_SOCKS_PROXY").noted("a ledger"),
     Opt::one("genesis-transactions-list", "ACAPY_GENESIS_TRANSACTIONS_LIST").noted("a ledger"),
     Opt::one("log-config", "ACAPY_LOG_CONFIG").noted("files of logs: they go to standard error"),
-    Opt::maybe("log-file", "ACAPY_LOG_FILE").noted("files of logs: they go to standard error"),
+    Opt::maybe("log-file", "ACAPY_LOG_FILE")
+        .does("The file that the log goes to, in place of standard error"),
     Opt::one("log-level", "ACAPY_LOG_LEVEL").does("debug, info, warning, error or critical"),
     Opt::flag("auto-ping-connection", "ACAPY_AUTO_PING_CONNECTION")
         .start()
