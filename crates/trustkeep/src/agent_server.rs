@@ -49,7 +49,7 @@ pub(crate) async fn provision(settings: Settings) -> anyhow::Result<ExitCode> {
     }
     let wallet = open(&settings.wallet).await?;
     let agent = agent(&settings, wallet.clone()).await?;
-    mediation::note_invitation(&agent).await?;
+    Box::pin(mediation::note_invitation(&agent)).await?;
     let name = settings.wallet.name.as_deref().unwrap_or("in memory");
     writeln!(
         std::io::stdout(),
@@ -169,7 +169,7 @@ pub(crate) async fn start(
         supervisor.spawn("agent metrics listener", serve);
     }
     if let Some(invitation) = &settings.invitation
-        && let Err(error) = invitation.print(&agent).await
+        && let Err(error) = Box::pin(invitation.print(&agent)).await
     {
         tracing::error!(%error, "no invitation could be made");
     }
