@@ -1,5 +1,7 @@
 //! Invitations out of band and questions about features: what is waited for, and for how long.
 
+use std::pin::Pin;
+
 use super::*;
 use crate::protocols::tests::{Party, auto, carry};
 
@@ -12,12 +14,16 @@ fn api(party: &Party) -> Api {
 }
 
 /// What a party answers while another's messages are late.
-async fn late<T>(answer: impl Future<Output = T>, one: &Party, other: &Party) -> T {
-    let later = async {
+fn late<'a, T>(
+    answer: impl Future<Output = T> + 'a,
+    one: &'a Party,
+    other: &'a Party,
+) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    let later = async move {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         carry(one, other).await;
     };
-    tokio::join!(answer, later).0
+    Box::pin(async move { tokio::join!(answer, later).0 })
 }
 
 #[tokio::test(start_paused = true)]
