@@ -7,6 +7,7 @@ mod invitation;
 mod log_file;
 mod option;
 mod settings;
+mod size;
 mod wallet_key;
 
 use std::ffi::OsString;

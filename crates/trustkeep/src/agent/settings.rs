@@ -14,6 +14,7 @@ use super::features::Features;
 use super::given::Given;
 use super::invitation::Invitation;
 use super::option::Effect;
+use super::size::bytes_of;
 
 /// What runs.
 #[derive(Debug)]
@@ -351,18 +352,6 @@ fn log_level(given: &Given) -> Result<&'static str> {
     }
 }
 
-fn bytes_of(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit: usize = match unit.to_ascii_uppercase().trim_end_matches('B') {
-        "" => 1,
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        _ => return None,
-    };
-    digits.parse::<usize>().ok()?.checked_mul(unit)
-}
-
 /// ACA-Py's names of the settings that `GET /status/config` shows.
 fn config(given: &Given) -> Map<String, Value> {
     let endpoints = given.last("endpoint").unwrap_or_default();
@@ -491,14 +480,6 @@ mod tests {
         assert_eq!(
             read("--wallet-type in_memory -e http://a -it http 127.0.0.1 1").unwrap_err(),
             "-ot/--outbound-transport is required"
-        );
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(
-            [bytes_of("2097152"), bytes_of("2M"), bytes_of("512KB"), bytes_of("2x")],
-            [Some(2 << 20), Some(2 << 20), Some(512 << 10), None]
         );
     }
 }
