@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import pathlib
+import select
 import socket
 import subprocess
 import threading
@@ -31,6 +32,9 @@ class Envelopes:
         with self._lock:
             self._process.stdin.write(json.dumps({"do": what, **more}).encode() + b"\n")
             self._process.stdin.flush()
+            # Buffers nothing: it was all read with the last answer.
+            ready, _, _ = select.select([self._process.stdout], [], [], processes.PATIENCE_SECONDS)
+            assert ready, f"the library does not {what}"
             return json.loads(self._process.stdout.readline())
 
     def stop(self):

@@ -1,6 +1,5 @@
 """Packs and unpacks messages with ACA-Py's own library, whose Python runs this: a request in JSON a line, an answer a line."""
 
-import asyncio
 import json
 import sys
 import types
@@ -32,8 +31,12 @@ def pack(asked):
 
 
 def unpack(asked):
-    message, recipient, sender = asyncio.run(unpack_message(Session(), asked["envelope"].encode()))
-    return {"message": message.decode(), "recipient": recipient, "sender": sender}
+    # Nothing in it waits for anything: it needs no event loop.
+    try:
+        unpack_message(Session(), asked["envelope"].encode()).send(None)
+    except StopIteration as done:
+        message, recipient, sender = done.value
+        return {"message": message.decode(), "recipient": recipient, "sender": sender}
 
 
 for line in sys.stdin:
