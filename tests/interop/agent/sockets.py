@@ -1,6 +1,7 @@
 """WebSockets, as much of them as the tests need (RFC 6455)."""
 
 import base64
+import contextlib
 import os
 import socket
 import struct
@@ -46,7 +47,9 @@ class Socket:
         threading.Thread(target=work, daemon=True).start()
 
     def close(self):
-        self._connection.shutdown(socket.SHUT_RDWR)
+        # The other side may have been first.
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def _receive(self):
         while True:
