@@ -10,6 +10,17 @@ fn properties(dev: &Server, pointer: &str) -> PathBuf {
     dev.said.pointer(pointer).and_then(Value::as_str).unwrap().into()
 }
 
+/// Calls the agent's admin API as its controller.
+async fn agent(dev: &Server, method: reqwest::Method, path: &str) -> Value {
+    let text = |pointer: &str| dev.said.pointer(pointer).and_then(Value::as_str).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request =
+        http.request(method, format!("{}/{path}", text("/agent/admin"))).json(&serde_json::json!({}));
+    let answer = request.header("x-api-key", text("/agent/api_key")).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn dev_runs_ledger_and_auditor_and_finds_them_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -27,6 +38,9 @@ async fn dev_runs_ledger_and_auditor_and_finds_them_again() {
         let text = http.get(metrics).send().await.unwrap().text().await.unwrap();
         assert!(text.contains(&format!("scalardl_stats_{service}_total_success")), "{text}");
     }
+    let made = agent(&dev, reqwest::Method::POST, "connections/create-invitation").await;
+    let endpoint = dev.said.pointer("/agent/endpoint").unwrap();
+    assert_eq!(made.pointer("/invitation/serviceEndpoint"), Some(endpoint), "{made}");
     dev.stop().await.unwrap();
 
     let begun = Instant::now();
@@ -38,6 +52,10 @@ async fn dev_runs_ledger_and_auditor_and_finds_them_again() {
     let valid = client(&demo, &["hashstore", "validate-ledger"], &["--object-id", "a"]).await;
     assert!(valid.code == 0 && valid.stdout.contains("\"OK\""), "{valid:?}");
     assert!(valid.stdout.contains("Auditor") || valid.stdout.contains("auditor"), "both proofs: {valid:?}");
+    let found = agent(&dev, reqwest::Method::GET, "connections").await;
+    assert_eq!(found.pointer("/results/0/connection_id"), made.get("connection_id"), "{found}");
+    let keys = dev.client().get("secret/data/trustkeep/agent").await.unwrap();
+    assert_eq!(keys.body.pointer("/data/data/api_key"), dev.said.pointer("/agent/api_key"));
     dev.stop().await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 use trustkeep_e2e::program;
 
-const KINDS: [&str; 3] = ["vault", "ledger", "auditor"];
+const KINDS: [&str; 4] = ["vault", "ledger", "auditor", "agent"];
 
 #[tokio::test]
 async fn the_service_manager_hears_of_start_and_stop() {
@@ -25,8 +25,12 @@ async fn the_service_manager_hears_of_start_and_stop() {
         };
         let config = configuration(kind, dir.path());
         let mut server = Command::new(program())
-            .args(if kind == "vault" { vec!["vault", "server"] } else { vec![kind] })
-            .arg(format!("--config={}", config.display()))
+            .args(match kind {
+                "vault" => vec!["vault", "server", "--config"],
+                "agent" => vec!["agent", "start", "--arg-file"],
+                other => vec![other, "--config"],
+            })
+            .arg(config)
             .env("NOTIFY_SOCKET", &place)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -94,6 +98,23 @@ fn configuration(kind: &str, dir: &Path) -> PathBuf {
         let text = "disable_mlock = true\nstorage \"inmem\" {}\nlistener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  \
                     tls_disable = true\n}\n";
         let file = dir.join("vault.hcl");
+        std::fs::write(&file, text).unwrap();
+        return file;
+    }
+    if kind == "agent" {
+        // What is deployed, on free ports, with a wallet that leaves nothing behind.
+        let mut text = std::fs::read_to_string(deployed("agent.yml")).unwrap();
+        for (there, here) in [
+            ("[http, 0.0.0.0, 8020]", "[http, 127.0.0.1, 0]"),
+            ("[127.0.0.1, 8021]", "[127.0.0.1, 0]"),
+            ("[127.0.0.1, 8022]", "[127.0.0.1, 0]"),
+            ("wallet-type: askar", "wallet-type: in_memory"),
+            ("wallet-key-file: ", "# wallet-key-file: "),
+        ] {
+            assert!(text.contains(there), "{there} is not in agent.yml");
+            text = text.replace(there, here);
+        }
+        let file = dir.join("agent.yml");
         std::fs::write(&file, text).unwrap();
         return file;
     }
