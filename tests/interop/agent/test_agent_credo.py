@@ -1,4 +1,4 @@
-"""Credo, in both roles of connections/1.0: messages and pings both ways."""
+"""Credo, in both roles of connections/1.0 and of DID exchange: messages and pings both ways."""
 
 import json
 import os
@@ -73,20 +73,36 @@ def credo(tmp_path_factory):
     running.stop()
 
 
-@pytest.mark.parametrize("inviter", ["ours", "credo"])
-def test_messages_go_both_ways(our_agent, credo, inviter):
+def connections(our_agent, credo, inviter):
+    """By connections/1.0: its id at ours and at Credo."""
     if inviter == "ours":
         made = our_agent.post("/connections/create-invitation")
-        mine, theirs = made["connection_id"], credo.do("receive", url=made["invitation_url"])["connection"]
-    else:
-        made = credo.do("invite")
-        mine = our_agent.post("/connections/receive-invitation", made["invitation"])["connection_id"]
-        is_it = credo.hears(heard="connection", record=made["record"])
-        theirs = is_it[0]["connection"]
+        return made["connection_id"], credo.do("receive", url=made["invitation_url"])["connection"]
+    made = credo.do("invite")
+    mine = our_agent.post("/connections/receive-invitation", made["invitation"])["connection_id"]
+    return mine, credo.hears(heard="connection", record=made["record"])[0]["connection"]
+
+
+def did_exchange(our_agent, credo, inviter):
+    """By an invitation out of band, in the version that Credo speaks."""
+    if inviter == "ours":
+        made = our_agent.post("/out-of-band/create-invitation", {"handshake_protocols": ["https://didcomm.org/didexchange/1.1"]})
+        theirs = credo.do("receive", url=made["invitation_url"])["connection"]
+        is_it = lambda body: body.get("invitation_msg_id") == made["invi_msg_id"] and body["state"] == "active"
+        return our_agent.told("connections", is_it)[0]["connection_id"], theirs
+    made = credo.do("inviteOutOfBand")
+    mine = our_agent.post("/out-of-band/receive-invitation", made["invitation"])["connection_id"]
+    return mine, credo.hears(heard="connection", record=made["record"])[0]["connection"]
+
+
+@pytest.mark.parametrize("inviter", ["ours", "credo"])
+@pytest.mark.parametrize("handshake", [connections, did_exchange])
+def test_messages_go_both_ways(our_agent, credo, handshake, inviter):
+    mine, theirs = handshake(our_agent, credo, inviter)
     shown = our_agent.wait_for_connection(mine)
     credo.hears(heard="connection", connection=theirs, state="completed")
     assert (shown["their_label"], shown["rfc23_state"]) == ("credo", "completed")
-    sent = [f"{inviter} {number}" for number in range(MESSAGES)]
+    sent = [f"{mine} {number}" for number in range(MESSAGES)]
     for content in sent:
         our_agent.post(f"/connections/{mine}/send-message", {"content": content})
         credo.do("send", connection=theirs, content=content)

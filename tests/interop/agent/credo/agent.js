@@ -4,7 +4,8 @@ const { askar } = require('@openwallet-foundation/askar-nodejs')
 const { AskarModule } = require('@credo-ts/askar')
 const { agentDependencies, HttpInboundTransport } = require('@credo-ts/node')
 const {
-  Agent, BasicMessageEventTypes, BasicMessageRole, ConnectionEventTypes, ConnectionsModule, HttpOutboundTransport,
+  Agent, BasicMessageEventTypes, BasicMessageRole, ConnectionEventTypes, ConnectionsModule, HandshakeProtocol,
+  HttpOutboundTransport,
 } = require('@credo-ts/core')
 
 const [port, wallet] = process.argv.slice(2)
@@ -23,6 +24,12 @@ const commands = {
   async invite() {
     const { invitation, outOfBandRecord } = await agent.oob.createLegacyInvitation({ autoAcceptConnection: true })
     return { invitation: invitation.toJSON(), record: outOfBandRecord.id }
+  },
+  async inviteOutOfBand() {
+    const record = await agent.oob.createInvitation({
+      handshakeProtocols: [HandshakeProtocol.DidExchange], autoAcceptConnection: true,
+    })
+    return { invitation: record.outOfBandInvitation.toJSON(), record: record.id }
   },
   async receive({ url }) {
     const { connectionRecord } = await agent.oob.receiveInvitationFromUrl(url)
