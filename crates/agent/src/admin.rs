@@ -15,6 +15,7 @@ mod discovery;
 mod field;
 mod invitations;
 mod json;
+mod jwt;
 mod keys;
 mod mediation;
 mod messages;
@@ -286,6 +287,7 @@ fn routes() -> Vec<Route> {
         resolver::ROUTES,
         wallet::ROUTES,
         keys::ROUTES,
+        jwt::ROUTES,
     ]
     .concat()
 }

@@ -25,6 +25,14 @@ pub(super) enum Check {
     Uuid,
     /// A URL without query and fragment.
     Endpoint,
+    /// A URI of any scheme.
+    Uri,
+    /// A signed token.
+    Jwt,
+    /// A signed token with disclosures.
+    SdJwt,
+    /// The path of a claim that is not hidden.
+    NonSd,
     /// One of these.
     OneOf(&'static [&'static str]),
     /// One of these, with the words of ACA-Py's own validators.
@@ -32,6 +40,8 @@ pub(super) enum Check {
 }
 
 const BASE58: &str = "[123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz]";
+
+const JWT: &str = r"[a-zA-Z0-9_-]+\.[a-zA-Z0-9_-]*\.[a-zA-Z0-9_-]+";
 
 impl Check {
     /// Whether a text has the form.
@@ -53,6 +63,13 @@ impl Check {
             }
             Self::Uuid => is_uuid(text),
             Self::Endpoint => is_endpoint(text),
+            Self::Uri => is_uri(text),
+            Self::Jwt => is_jwt(text),
+            Self::SdJwt => is_sd_jwt(text),
+            // ACA-Py looks at the first character alone.
+            Self::NonSd => text.starts_with(|char: char| {
+                char.is_ascii_lowercase() || char.is_ascii_digit() || ":[]_.@?()".contains(char)
+            }),
             Self::OneOf(choices) | Self::Among(choices) => choices.contains(&text),
         }
     }
@@ -71,6 +88,10 @@ impl Check {
             }
             Self::Uuid => format!("Value {text} is not UUID4 (8-4-4-4-12 hex digits with digit#13=4)"),
             Self::Endpoint => format!("Value {text} is not a valid endpoint"),
+            Self::Uri => format!("Value {text} is not URI"),
+            Self::Jwt => format!("Value {text} is not a valid JSON Web token"),
+            Self::SdJwt => format!("Value {text} is not a valid SD-JSON Web token"),
+            Self::NonSd => format!("Value {text} is not a valid NonSDList"),
             Self::OneOf(choices) => format!("Must be one of: {}.", choices.join(", ")),
             Self::Among(choices) => format!("Value {text} must be one of {}", choices.join(", ")),
         }
@@ -90,6 +111,10 @@ impl Check {
                 pattern,
                 "[a-fA-F0-9]{{8}}-[a-fA-F0-9]{{4}}-4[a-fA-F0-9]{{3}}-[a-fA-F0-9]{{4}}-[a-fA-F0-9]{{12}}"
             ),
+            Self::Uri => write!(pattern, r"\w+:(\/?\/?)[^\s]+"),
+            Self::Jwt => write!(pattern, "^{JWT}$"),
+            Self::SdJwt => write!(pattern, "^{JWT}(?:~[a-zA-Z0-9._-]+)*~?$"),
+            Self::NonSd => write!(pattern, r"[a-z0-9:\[\]_\.@?\(\)]"),
             Self::Endpoint => write!(
                 pattern,
                 r"^[A-Za-z0-9\.\-\+]+://([A-Za-z0-9][.A-Za-z0-9-_]+[A-Za-z0-9])+(:[1-9][0-9]*)?(/[^?&#]+)?$"
@@ -109,6 +134,11 @@ impl Check {
             Self::RawKey | Self::RoutingKey => Some("H3C2AVvLMv6gmMNam3uVAjZpfkcJCwDwnZn6z3wXmqPV"),
             Self::Uuid => Some("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
             Self::Endpoint => Some("https://myhost:8021"),
+            Self::Uri => Some("did:web:example.com#key-1"),
+            Self::Jwt | Self::SdJwt => {
+                Some("eyJhbGciOiJFZERTQSJ9.eyJhIjogIjAifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+            }
+            Self::NonSd => Some("address.street_address"),
             Self::OneOf(choices) | Self::Among(choices) => choices.first().copied(),
         }
     }
@@ -170,6 +200,32 @@ fn is_endpoint(text: &str) -> bool {
         && path.is_none_or(|path| !path.is_empty() && !path.contains(['?', '&', '#']))
 }
 
+/// At the beginning: more may follow.
+fn is_uri(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        let is_word = |char: char| char.is_alphanumeric() || char == '_';
+        !scheme.is_empty()
+            && scheme.chars().all(is_word)
+            && rest.starts_with(|char: char| !char.is_whitespace())
+    })
+}
+
+fn is_jwt(text: &str) -> bool {
+    let is_part = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let parts: Vec<&str> = text.splitn(4, '.').collect();
+    matches!(parts.as_slice(), [headers, payload, signature]
+        if !headers.is_empty() && !signature.is_empty() && [headers, payload, signature].into_iter().all(|part| is_part(part)))
+}
+
+fn is_sd_jwt(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let text = text.strip_suffix('~').unwrap_or(text);
+    let mut parts = text.split('~');
+    parts.next().is_some_and(is_jwt) && parts.all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +255,10 @@ mod tests {
                 ["http://127.0.0.1:8030", "wss://a-b.example/x/y", "https://myhost:8021"],
                 ["http://x", "http://a.example/", "foo"],
             ),
+            (Check::Uri, ["did:key:z#z", "http://x", "a:b c"], ["x", "", "a-b: c"]),
+            (Check::Jwt, ["a.b.c", "a..c", "-.b.C_"], ["a.b", "a.b.c.d", "a.b.c~"]),
+            (Check::SdJwt, ["a.b.c", "a..c~x~", "a.b.c~d~e.f.g"], ["a.b~", "a.b.c~~", "a.b.c~!~"]),
+            (Check::NonSd, ["name", "a[1:3]", "?X"], ["", "Name", "-"]),
         ] {
             for text in good {
                 assert!(check.holds(text), "{check:?} {text}");

@@ -94,25 +94,8 @@ async fn create(work: &mut Work, call: &Call) -> Answer {
 }
 
 async fn update(work: &mut Work, call: &Call) -> Answer {
-    let (given, kid) =
-        (call.text("multikey").unwrap_or_default(), call.text("kid").unwrap_or_default().to_owned());
-    let verkey = read(given)?;
-    let stored = work.agent().wallet().key(&verkey.to_string()).await?;
-    let missing = || Refusal::Message(format!("No key entry found for verkey {verkey}"));
-    let mut stored = stored.ok_or_else(missing)?;
-    // Two names that are given at one time must not take one another's place.
-    let place = format!("key:{verkey}");
-    work.get(NAMES, &place).await?;
-    work.put(Record::new(NAMES, place, kid.as_str()));
-    work.get(NAMES, &of_name(&kid)).await?;
-    work.put(Record::new(NAMES, of_name(&kid), verkey.to_string()));
-    if !names(&stored).any(|known| known == kid) {
-        if names(&stored).count() >= NAMES_MAX {
-            return Err(Refusal::Message(format!("A key has at most {NAMES_MAX} names")));
-        }
-        stored.tags.push(tag(NAME, &kid));
-    }
-    work.replace_key(stored);
+    let (given, kid) = (call.text("multikey").unwrap_or_default(), call.text("kid").unwrap_or_default());
+    bind(work, &read(given)?, kid).await?;
     Ok(json!({"kid": kid, "multikey": given}))
 }
 
@@ -126,6 +109,36 @@ async fn show(work: &mut Work, call: &Call) -> Answer {
         all => all.into(),
     };
     Ok(json!({"kid": kid, "multikey": multikey(verkey)}))
+}
+
+/// The key that was given a name.
+pub(super) async fn named(work: &mut Work, kid: &str) -> Result<Option<Verkey>, Refusal> {
+    let Some(record) = work.get(NAMES, &of_name(kid)).await? else { return Ok(None) };
+    Ok(String::from_utf8(record.value).ok().and_then(|verkey| verkey.parse().ok()))
+}
+
+/// Gives a key one more name.
+///
+/// # Errors
+/// 400 if the wallet does not hold the key, or it has too many names.
+pub(super) async fn bind(work: &mut Work, verkey: &Verkey, kid: &str) -> Result<(), Refusal> {
+    let stored = work.agent().wallet().key(&verkey.to_string()).await?;
+    let missing = || Refusal::Message(format!("No key entry found for verkey {verkey}"));
+    let mut stored = stored.ok_or_else(missing)?;
+    // Two names that are given at one time must not take one another's place.
+    let place = format!("key:{verkey}");
+    work.get(NAMES, &place).await?;
+    work.put(Record::new(NAMES, place, kid));
+    work.get(NAMES, &of_name(kid)).await?;
+    work.put(Record::new(NAMES, of_name(kid), verkey.to_string()));
+    if !names(&stored).any(|known| known == kid) {
+        if names(&stored).count() >= NAMES_MAX {
+            return Err(Refusal::Message(format!("A key has at most {NAMES_MAX} names")));
+        }
+        stored.tags.push(tag(NAME, kid));
+    }
+    work.replace_key(stored);
+    Ok(())
 }
 
 fn read(given: &str) -> Result<Verkey, Refusal> {

@@ -8,6 +8,7 @@ use trustkeep_crypto::SecretString;
 use trustkeep_crypto::random::Seeded;
 use trustkeep_wallet::{MemoryWallet, Wallet};
 
+mod jwt;
 mod out_of_band;
 
 use super::*;
