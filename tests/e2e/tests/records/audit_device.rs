@@ -123,15 +123,17 @@ async fn the_log_in_the_ledger_is_whole_and_what_is_changed_in_it_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (config, [port, privileged, _]) = ledger_properties(dir);
-    let ledger = Server::scalar("ledger", &config, &[port]).await.unwrap();
+    let ledger = Server::scalar("ledger", &config, &[port, privileged]).await.unwrap();
     let gate = Gate::before(&ledger.address).await.unwrap();
     let gate_port = gate.address.rsplit(':').next().unwrap().parse().unwrap();
     // The operator registers the vault's certificate; the vault itself needs no way to the privileged port.
     let operator = client_properties(dir, "vault", port, privileged);
-    assert_eq!(client(&operator, &["register-cert"], &[]).await.code, 0);
+    let registered = client(&operator, &["register-cert"], &[]).await;
+    assert_eq!(registered.code, 0, "{registered:?}");
     let device = client_properties(dir, "vault", gate_port, 1);
     let auditor = client_properties(dir, "auditor", port, privileged);
-    assert_eq!(client(&auditor, &["register-cert"], &[]).await.code, 0);
+    let registered = client(&auditor, &["register-cert"], &[]).await;
+    assert_eq!(registered.code, 0, "{registered:?}");
     let class = dir.join("reader.class");
     fs::write(&class, trustkeep_scalar_client::class_stub(READER)).unwrap();
     let names = ["--contract-id", "read", "--contract-binary-name", READER, "--contract-class-file"];
@@ -192,7 +194,7 @@ async fn the_log_in_the_ledger_is_whole_and_what_is_changed_in_it_is_found() {
 
     ledger.stop().await.unwrap();
     falsify(&dir.join("ledger-store"), "cubbyhole/first", "cubbyhole/faked").await;
-    let ledger = Server::scalar("ledger", &config, &[port]).await.unwrap();
+    let ledger = Server::scalar("ledger", &config, &[port, privileged]).await.unwrap();
     assert_eq!(validated(&auditor).await, "INVALID_OUTPUT");
     ledger.stop().await.unwrap();
 }
@@ -221,7 +223,7 @@ async fn a_state_that_the_auditor_ordered_goes_on_when_the_ledger_is_back() {
     let dir = dir.path();
     let (config, [port, privileged, _]) = ledger_properties(dir);
     add(&config, "scalar.dl.ledger.auditor.enabled=true\n");
-    let ledger = Server::scalar("ledger", &config, &[port]).await.unwrap();
+    let ledger = Server::scalar("ledger", &config, &[port, privileged]).await.unwrap();
     let gate = Gate::before(&ledger.address).await.unwrap();
     let gate_port = gate.address.rsplit(':').next().unwrap().parse().unwrap();
 
