@@ -73,7 +73,7 @@ def test_the_balancer_follows_the_active_server(balanced):
     active.kill()
     processes.eventually(lambda: write("after-crash"), what="a write after the crash")
     print(f"through the balancer after a crash: {time.monotonic() - began:.2f} s")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 12
     assert served_by(standby)
     cluster.restart(active)
 
@@ -81,7 +81,7 @@ def test_the_balancer_follows_the_active_server(balanced):
     standby.process.terminate()
     processes.eventually(lambda: served_by(active) and write("after-end"), what="a write after the end")
     print(f"through the balancer after an orderly end: {time.monotonic() - began:.2f} s")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 4
     assert standby.stop() == 0
     cluster.restart(standby)
     for name in ["before0", "after-crash", "after-end"]:
