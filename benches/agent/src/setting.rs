@@ -53,8 +53,8 @@ impl Setting {
                     postgres: postgres.clone(),
                 });
             }
-            for (version, folder) in options.versions.iter().zip(std::iter::repeat(&options.aca_py)) {
-                let Some(folder) = folder else { continue };
+            let Some(folder) = &options.aca_py else { continue };
+            for version in &options.versions {
                 let program = folder.join(version).join("bin/python");
                 ensure!(program.exists(), "{} is missing", program.display());
                 settings.push(Self {

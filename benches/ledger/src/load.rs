@@ -147,8 +147,7 @@ impl Clients {
 impl Seen {
     /// The latency that this share of all successes keeps within.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
-        let index = (self.latencies.len() as f64 * share) as usize;
-        self.latencies.get(index).copied().unwrap_or_default()
+        trustkeep_bench_rig::quantile(&self.latencies, share)
     }
 
     /// Successes a second.
