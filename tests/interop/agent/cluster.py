@@ -54,12 +54,18 @@ class Balancer:
 
     def shares(self):
         """How many requests each agent has had."""
-        rows = [row.split(",") for row in self._ask("show stat -1 4 -1").splitlines()]
-        column = rows[0].index("stot")
-        return [int(row[column]) for row in rows if row[0] == "agents"]
+        return [int(count) for count in self._column("stot")]
+
+    def takes_out(self, number):
+        """Whether its own checks have told it that this agent is to get nothing."""
+        return self._column("status")[number].startswith("DOWN")
 
     def stop(self):
         processes.stop(self._process)
+
+    def _column(self, name):
+        rows = [row.split(",") for row in self._ask("show stat -1 4 -1").splitlines()]
+        return [row[rows[0].index(name)] for row in rows if row[0] == "agents"]
 
     def _ask(self, what):
         with socket.socket(socket.AF_UNIX) as connection:
