@@ -1,0 +1,1 @@
+//! What is recorded of unit groups, units, nodes and disks.
