@@ -6,6 +6,13 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use trustkeep_crypto::SecretString;
 
+mod error;
+
+pub use error::CciError;
+
+/// The most nodes or disks that one unit may have.
+pub const COUNT_MAX: u32 = 1000;
+
 /// A unit group that is wanted: the document `- vc:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VcSpec {
@@ -32,7 +39,7 @@ pub struct UnitSpec {
     pub name: String,
     /// Nodes or disks.
     pub kind: Kind,
-    /// The provider: `aws`, `onpremises`.
+    /// The provider: `aws`, `onpremises`. Specs of disks name the one without `_disk`.
     pub provider: String,
     /// The network of the VPN catalogue: `default`.
     pub private_network: String,
@@ -79,8 +86,10 @@ pub struct DockerOptions {
     pub dns_options: Vec<String>,
     /// `--add-host`, each `name:address`.
     pub extra_hosts: Vec<String>,
-    /// `--gpus`.
+    /// `--gpus`: `all`, a count, or `device=…`.
     pub gpus: Option<String>,
+    /// `options`: further words for `docker run`, as they were given.
+    pub options: Vec<String>,
 }
 
 /// A credential of a spec.
