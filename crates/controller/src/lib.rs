@@ -1,7 +1,7 @@
 //! The portable VC controller: unit groups of units of nodes, on clouds and on existing servers, behind NII's REST API.
 //!
 //! **What it is**: a record of what users want and of what is there ([`model`]), jobs that bring the one to the other
-//! (`jobs`), and the API that the users' SDK speaks.
+//! ([`jobs`]), and the API that the users' SDK speaks.
 //!
 //! **What it is not**: it knows no cloud (that is a [`trustkeep_cloud::Provider`]), no database, and no vault: secrets and tokens come
 //! through [`secrets::Secrets`].
@@ -16,5 +16,7 @@
 pub mod accounts;
 pub mod book;
 pub mod cci;
+pub mod jobs;
 pub mod model;
+pub mod parts;
 pub mod secrets;

@@ -61,6 +61,8 @@ pub struct Spec {
     pub provider: String,
     /// The network of the VPN catalogue.
     pub private_network: String,
+    /// That network's entry, as it stood when the unit was made.
+    pub network: BTreeMap<String, String>,
     /// The base container's image.
     pub image: String,
     /// What is done about a node that fails by itself.

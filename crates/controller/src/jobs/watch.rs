@@ -1,0 +1,137 @@
+//! Looking after nodes: one that ends, or whose machine does, is noticed and said; one that returns, too.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use trustkeep_cloud::Inspection;
+
+use super::node::Failure;
+use super::{Item, Jobs};
+use crate::book::Page;
+use crate::model::{Node, NodeState, Wanted};
+
+/// How many nodes are looked at at once.
+const LOOKS_MAX: usize = 32;
+/// How often to find out whose turn it is.
+const TICK: Duration = Duration::from_secs(1);
+/// One lost answer is no proof: the second look comes after this.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// How often servers are tried on which something was left.
+const LEFT_EVERY: Duration = Duration::from_secs(60);
+
+/// Looks after all nodes until the shutdown.
+pub(super) async fn watch(jobs: &Jobs) {
+    let shutdown = jobs.0.shutdown.clone();
+    let (slots, mut looks) = (Arc::new(Semaphore::new(LOOKS_MAX)), JoinSet::new());
+    let mut due: HashMap<String, Instant> = HashMap::new();
+    let mut left_due = Instant::now() + LEFT_EVERY;
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => break,
+            () = tokio::time::sleep(TICK) => {}
+            () = jobs.0.hurried.notified() => {}
+            Some(_) = looks.join_next() => continue,
+        }
+        let (now, page) = (Instant::now(), jobs.parts().book.page());
+        let hurried = std::mem::take(&mut *jobs.0.hurry.lock());
+        due.retain(|id, _| page.nodes().any(|(_, _, node)| node.id == *id));
+        for (group, _, node) in page.nodes().filter(|(_, _, node)| is_watched(node)) {
+            let item = Item { vcid: group.vcid.clone(), id: node.id.clone() };
+            let is_hurried = hurried.contains(&item);
+            let first = || now + spread(&node.id, jobs.parts().patience.check);
+            let at = due.entry(node.id.clone()).or_insert_with(first);
+            if *at > now && !is_hurried {
+                continue;
+            }
+            *at = now + jobs.parts().patience.check;
+            let (jobs, slots) = (jobs.clone(), slots.clone());
+            looks.spawn(async move {
+                if let Ok(_slot) = slots.acquire().await {
+                    look(&jobs, &item, is_hurried).await;
+                }
+            });
+        }
+        if now > left_due {
+            left_due = now + LEFT_EVERY;
+            let jobs = jobs.clone();
+            looks.spawn(async move { return_to_servers(&jobs, &page).await });
+        }
+    }
+    looks.shutdown().await;
+}
+
+/// Whether a node is to be looked at: it runs, or ran.
+fn is_watched(node: &Node) -> bool {
+    let is_there = node.state == NodeState::Running || (node.state.is_error() && node.container.is_some());
+    node.watch && node.wanted == Wanted::Running && is_there
+}
+
+/// Nodes that were made together are not looked at together.
+fn spread(node_id: &str, over: Duration) -> Duration {
+    let head = u32::from_str_radix(node_id.get(..4).unwrap_or_default(), 16).unwrap_or_default();
+    over.mul_f64(f64::from(head) / 65536.0)
+}
+
+async fn look(jobs: &Jobs, item: &Item, is_hurried: bool) {
+    let Some(before) = jobs.find(item).map(|found| found.item).filter(|node| is_watched(node)) else {
+        return;
+    };
+    let seen = match inspect(jobs, item).await {
+        // Another member, or the node itself, has noticed something: no second look.
+        Err(_) if before.state == NodeState::Running && !is_hurried => {
+            tokio::time::sleep(SECOND_LOOK).await;
+            inspect(jobs, item).await
+        }
+        seen => seen,
+    };
+    let after = |node: &Node| match &seen {
+        Ok(Some(container)) if container.is_running => {
+            let container_at = container.started_at.or(node.container_at);
+            Node { container: Some(container.clone()), container_at, ..node.arrived() }
+        }
+        Ok(Some(container)) => {
+            let ended = container.ended.as_deref().unwrap_or("it was stopped");
+            let text = jobs.dated(&format!("the base container does not run: {ended}"));
+            Node { container: Some(container.clone()), ..failed(node, NodeState::ContainerError, text) }
+        }
+        Ok(None) => {
+            let text = jobs.dated("the base container is gone: it was removed on the machine itself");
+            failed(node, NodeState::ContainerError, text)
+        }
+        Err(failure) => failed(node, failure.state, jobs.dated(&failure.fault.text)),
+    };
+    // What somebody asked for meanwhile counts more than what was seen.
+    jobs.record(item, |node| {
+        if is_watched(node) && node.state == before.state { after(node) } else { node.clone() }
+    })
+    .await;
+}
+
+/// A node that failed before keeps the text of its first failure.
+fn failed(node: &Node, state: NodeState, text: String) -> Node {
+    if node.state == state { node.clone() } else { node.failed(state, text) }
+}
+
+async fn inspect(jobs: &Jobs, item: &Item) -> Result<Option<Inspection>, Failure> {
+    let parts = jobs.parts();
+    let page = parts.book.page();
+    let Some(found) = page.node(&item.vcid, &item.id) else { return Ok(None) };
+    let Some(login) = parts.login(&page, &found.unit, &found.item) else { return Ok(None) };
+    parts.hosts.inspect(&login, &item.id).await.map_err(Failure::host)
+}
+
+/// Removes what forgotten nodes left, from servers that answer again.
+async fn return_to_servers(jobs: &Jobs, page: &Page) {
+    for server in page.servers.values().filter(|server| !server.left.is_empty()) {
+        let Some((user, port)) = server.login.clone() else { continue };
+        let login =
+            trustkeep_cloud::Login { address: server.address, port, user, host_key: server.host_key.clone() };
+        if let Err(fault) = jobs.clear_away(&login, &server.left).await {
+            tracing::debug!(address = %server.address, error = %fault, "what is left on a server stays for now");
+        }
+    }
+}
