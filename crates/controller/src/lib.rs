@@ -14,6 +14,7 @@
 //! - Every route checks token, API role, user role and owner before it looks at anything else.
 
 pub mod accounts;
+pub mod administration;
 pub mod book;
 pub mod cci;
 pub mod jobs;

@@ -27,13 +27,31 @@ pub trait Secrets: Send + Sync + fmt::Debug + 'static {
     async fn forget(&self, name: &str) -> Result<(), SecretsError>;
 
     /// Makes a token for a user, valid for ten years.
-    async fn create_token(&self, user: &str, role: ApiRole) -> Result<SecretString, SecretsError>;
+    async fn create_token(
+        &self,
+        user: &str,
+        role: ApiRole,
+        form: TokenForm,
+    ) -> Result<SecretString, SecretsError>;
+
+    /// What is known of a token; `None`: it is unknown, ended, or none of the controller's.
+    async fn token(&self, token: &str) -> Result<Option<TokenInfo>, SecretsError>;
 
     /// Every token there is.
     async fn tokens(&self) -> Result<Vec<TokenInfo>, SecretsError>;
 
     /// Ends a token, named by itself or by its accessor. `false`: there is none.
     async fn revoke_token(&self, token_or_accessor: &str) -> Result<bool, SecretsError>;
+}
+
+/// How a token looks; it is of the same worth either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenForm {
+    /// As the vault makes it: `hvs.…`.
+    Vault,
+    /// A UUID, as `create_token.sh` prints it.
+    Uuid,
 }
 
 /// A token, as lists show it: not the token itself.
