@@ -102,6 +102,17 @@ impl Jobs {
         self.0.hurried.notify_one();
     }
 
+    /// Does something beside, which is waited for at the end.
+    pub(crate) fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.0.shutdown.clone();
+        self.0.tracker.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = shutdown.wait() => {}
+            }
+        });
+    }
+
     /// What is being done about a node or disk; empty if nothing is.
     pub fn progress(&self, id: &str) -> String {
         self.0.progress.lock().get(id).cloned().unwrap_or_default()

@@ -20,4 +20,6 @@ pub mod cci;
 pub mod jobs;
 pub mod model;
 pub mod parts;
+pub mod refusal;
 pub mod secrets;
+pub mod service;

@@ -109,8 +109,8 @@ impl Parts {
     ///
     /// # Errors
     /// The vault does not answer.
-    pub async fn place(&self, vcid: &str, unit: &Unit) -> Result<Place, Fault> {
-        let kept = self.kept(vcid, &unit.name).await?;
+    pub async fn place(&self, unit: &Unit) -> Result<Place, Fault> {
+        let kept = self.kept(unit).await?;
         let credentials = kept
             .into_iter()
             .filter_map(|(name, secret)| Some((name.strip_prefix(CREDENTIAL)?.to_owned(), secret)));
@@ -126,8 +126,8 @@ impl Parts {
     ///
     /// # Errors
     /// The vault does not answer.
-    pub async fn env(&self, vcid: &str, unit: &Unit) -> Result<Vec<(String, SecretString)>, Fault> {
-        let mut kept = self.kept(vcid, &unit.name).await?;
+    pub async fn env(&self, unit: &Unit) -> Result<Vec<(String, SecretString)>, Fault> {
+        let mut kept = self.kept(unit).await?;
         let names = unit.spec.env.iter().enumerate();
         let env = names.filter_map(|(at, name)| Some((name.clone(), kept.remove(&env_key(at))?)));
         Ok(env.collect())
@@ -163,15 +163,10 @@ impl Parts {
         })
     }
 
-    async fn kept(&self, vcid: &str, unit: &str) -> Result<BTreeMap<String, SecretString>, Fault> {
-        let kept = self.secrets.kept(&custody(vcid, unit)).await;
+    async fn kept(&self, unit: &Unit) -> Result<BTreeMap<String, SecretString>, Fault> {
+        let kept = self.secrets.kept(&unit.custody).await;
         kept.map_err(|error| Fault::new(Kind::Unavailable, format!("the unit's secrets: {error}")))
     }
-}
-
-/// The name under which a unit's secrets are kept.
-pub(crate) fn custody(vcid: &str, unit: &str) -> String {
-    format!("units/{vcid}/{unit}")
 }
 
 /// The name of a credential in a unit's custody.

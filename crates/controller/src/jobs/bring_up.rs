@@ -88,7 +88,7 @@ impl Jobs {
     async fn container(&self, item: &Item, login: &Login) -> Result<(), Failure> {
         let parts = self.parts();
         let Some(found) = self.find(item) else { return Ok(()) };
-        let env = parts.env(&item.vcid, &found.unit).await.map_err(Failure::host)?;
+        let env = parts.env(&found.unit).await.map_err(Failure::host)?;
         let wanted = self.base_container(&found, login, env);
         let run = || parts.hosts.ensure_running(login, &wanted);
         let patience = parts.patience.server;

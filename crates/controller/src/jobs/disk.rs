@@ -6,7 +6,7 @@ use super::ending::remove_empty;
 use super::{Item, Jobs};
 use crate::book::{ChangeError, Found};
 use crate::model::{Disk, NodeState};
-use crate::parts::{custody, instance_name};
+use crate::parts::instance_name;
 
 /// Works on a disk until it is settled.
 pub(super) async fn drive(jobs: &Jobs, item: &Item) {
@@ -65,9 +65,7 @@ impl Jobs {
             Ok::<_, std::convert::Infallible>(remove_empty(&found, &item.id, changes))
         });
         let is_last = struck.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()))?;
-        if is_last
-            && let Err(error) = self.parts().secrets.forget(&custody(&item.vcid, &found.unit.name)).await
-        {
+        if is_last && let Err(error) = self.parts().secrets.forget(&found.unit.custody).await {
             tracing::warn!(%error, "the secrets of a unit that is gone are still in the vault");
         }
         Ok(())

@@ -134,7 +134,7 @@ impl Jobs {
     ) -> Result<(&std::sync::Arc<dyn Provider>, Place), Failure> {
         let parts = self.parts();
         let provider = parts.provider(&found.unit.spec.provider).map_err(Failure::host)?;
-        let place = parts.place(&found.group.vcid, &found.unit).await.map_err(Failure::host)?;
+        let place = parts.place(&found.unit).await.map_err(Failure::host)?;
         Ok((provider, place))
     }
 

@@ -9,7 +9,6 @@ use super::node::Failure;
 use super::{Item, Jobs};
 use crate::book::Found;
 use crate::model::{Node, Wanted};
-use crate::parts::custody;
 
 /// How long a server is waited for that its user does not expect to answer.
 const FORCED: Duration = Duration::from_secs(3);
@@ -98,7 +97,7 @@ impl Jobs {
         });
         match struck.await {
             Ok(true) => {
-                if let Err(error) = self.parts().secrets.forget(&custody(&item.vcid, unit)).await {
+                if let Err(error) = self.parts().secrets.forget(&found.unit.custody).await {
                     tracing::warn!(%error, unit, "the secrets of a unit that is gone are still in the vault");
                 }
             }

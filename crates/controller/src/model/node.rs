@@ -179,4 +179,10 @@ impl Disk {
             error: String::new(),
         }
     }
+
+    /// The same disk on its way out.
+    #[must_use]
+    pub fn leaving(&self) -> Self {
+        Self { wanted: Wanted::Gone, state: NodeState::Deleting, error: String::new(), ..self.clone() }
+    }
 }

@@ -40,6 +40,8 @@ pub struct Unit {
     pub name: String,
     /// What its nodes are made by.
     pub spec: Spec,
+    /// The name under which the vault keeps the secrets of its spec.
+    pub custody: String,
     /// The number that the next node or disk gets.
     pub next_no: u32,
     /// When it was made.

@@ -1,0 +1,88 @@
+//! One request on its way to its operation.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use super::Version;
+use crate::refusal::Refusal;
+use crate::service::{Asker, Controller};
+
+/// Who asks for what.
+pub(super) struct Call<'a> {
+    pub(super) controller: &'a Controller,
+    pub(super) version: &'a Version,
+    pub(super) asker: Asker,
+    pub(super) token: &'a str,
+    /// What stands in the path for the stars of the route.
+    pub(super) words: Vec<&'a str>,
+    pub(super) body: Map<String, Value>,
+}
+
+impl Call<'_> {
+    /// A word of the path.
+    pub(super) fn word(&self, at: usize) -> &str {
+        self.words.get(at).copied().unwrap_or_default()
+    }
+
+    /// A member of the body that must be a text.
+    pub(super) fn text(&self, name: &str) -> Result<&str, Refusal> {
+        self.optional_text(name)?.ok_or_else(|| Refusal::invalid(format!("{name}: it is missing")))
+    }
+
+    /// A member of the body that is a text, or not there.
+    pub(super) fn optional_text(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Refusal::invalid(format!("{name}: it is not a text"))),
+        }
+    }
+
+    /// `"true"` or `"false"`, as the SDK sends them, or the same as truth values.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(Refusal::invalid(format!("{name}: it is neither \"true\" nor \"false\""))),
+        }
+    }
+
+    /// A list of texts, or nothing.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
+        let wrong = || Refusal::invalid(format!("{name}: it is not a list of texts"));
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// A list of addresses, or nothing.
+    pub(super) fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+        let texts = self.texts(name)?;
+        let parse = |text: &String| {
+            text.parse().map_err(|_| Refusal::invalid(format!("{name}: {text:?} is not an IP address")))
+        };
+        texts.iter().map(parse).collect()
+    }
+
+    /// A count: a number, or a text that is one.
+    pub(super) fn count(&self, name: &str) -> Result<Option<u32>, Refusal> {
+        let wrong = |given: &Value| Refusal::invalid(format!("{name}: {given} is not a count of 1 or more"));
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(given) => {
+                let number = match given {
+                    Value::String(text) => text.parse::<u32>().ok(),
+                    given => given.as_u64().and_then(|number| u32::try_from(number).ok()),
+                };
+                number.filter(|number| *number > 0).map(Some).ok_or_else(|| wrong(given))
+            }
+        }
+    }
+}
