@@ -9,7 +9,24 @@ use trustkeep_crypto::SecretString;
 
 use crate::fault::Result;
 
-/// What can be done on machines that answer to SSH and have Docker. Every method may be repeated.
+mod container;
+mod delivery;
+mod engine;
+mod image;
+mod key;
+mod pipe;
+mod refusal;
+mod script;
+mod session;
+mod sessions;
+mod ssh_hosts;
+
+pub use image::{ImageStore, StoredImage};
+pub use key::ControllerKey;
+pub use ssh_hosts::SshHosts;
+
+/// What can be done on machines that answer to SSH and have Docker. Every method may be repeated. All but [`Self::reach`] and
+/// [`Self::answers`] need the host key in the [`Login`], because secrets may go there.
 #[async_trait::async_trait]
 pub trait Hosts: Send + Sync + fmt::Debug + 'static {
     /// Reaches the machine and gives its host key (`ssh-ed25519 AAAA…`): the one in [`Login::host_key`], or, where that is `None`, the one that it
@@ -33,7 +50,8 @@ pub trait Hosts: Send + Sync + fmt::Debug + 'static {
     /// Stops the base container in good order (`docker stop`), if it runs.
     async fn stop(&self, login: &Login, node_id: &str) -> Result<()>;
 
-    /// Removes the node's base container, its anonymous volumes, and what it left on the machine. Done if there is nothing.
+    /// Removes the node's base container and its volumes without a name. Done if there is nothing. Images stay, also those that were
+    /// delivered: the next node on this machine starts without waiting for them.
     async fn remove(&self, login: &Login, node_id: &str) -> Result<()>;
 
     /// Runs the user's script in the base container and waits for its end. Gives its output where it failed.

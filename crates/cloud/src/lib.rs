@@ -21,7 +21,7 @@ pub mod provider;
 pub mod volume;
 
 pub use fault::{Fault, Kind, Result};
-pub use host::{BaseContainer, Hosts, Inspection, Login};
+pub use host::{BaseContainer, ControllerKey, Hosts, ImageStore, Inspection, Login, SshHosts, StoredImage};
 pub use machine::{Machine, MachineState, Order};
 pub use on_premises::OnPremises;
 pub use provider::{Capabilities, Place, Provider};
