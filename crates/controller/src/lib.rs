@@ -18,6 +18,7 @@ pub mod administration;
 pub mod book;
 pub mod cci;
 pub mod jobs;
+pub mod membership;
 pub mod model;
 pub mod parts;
 pub mod refusal;
