@@ -1,4 +1,21 @@
 //! CCI documents: what users write to describe a unit group or a unit, as YAML in base64.
+//!
+//! The documents are made by the users' SDK, which formats Python values into a template: lists arrive as `['a', 'b']`, what is not
+//! set as the text `None`. Both a list with one `vc` or `unit` and the bare map are read; the keys may stand below `unit` or
+//! beside it. What a document may say to which provider is in [`schema`], as tables.
+
+mod address;
+mod container;
+mod error;
+mod read;
+pub mod schema;
+mod shown;
+mod value;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,12 +23,22 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use trustkeep_crypto::SecretString;
 
-mod error;
-
+pub use address::{Growth, check_place};
 pub use error::CciError;
+pub use read::check_unit_name;
 
 /// The most nodes or disks that one unit may have.
 pub const COUNT_MAX: u32 = 1000;
+
+/// The most bytes of a document before base64.
+pub const SIZE_MAX: usize = crate::yaml::SIZE_MAX;
+
+/// The most bytes of a user's init command, before base64: what fits into an environment variable after it.
+pub const INIT_COMMAND_MAX: usize = 93 * 1024;
+
+/// Recovery modes: `none` leaves a base container that ended as it is, to be seen as `CONTAINER_ERROR` (all that is known of the original);
+/// `restart` has the engine start it again, also when its machine boots.
+pub const RECOVERY_MODES: [&str; 2] = ["none", "restart"];
 
 /// A unit group that is wanted: the document `- vc:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +74,15 @@ pub struct UnitSpec {
     pub count: u32,
     /// The base container's image; empty for disks.
     pub image: String,
-    /// As it was given.
+    /// One of [`RECOVERY_MODES`].
     pub recovery_mode: String,
     /// Options of the base container.
     pub docker: DockerOptions,
     /// `params_v`: binds.
     pub binds: Vec<String>,
-    /// `params_e`, in order.
+    /// `params_e`, in order; where a name stands twice, the later one is meant.
     pub env: Vec<(String, SecretString)>,
-    /// A script that runs in the base container at every start.
+    /// A script with its shebang, that runs in the base container at every start.
     pub user_init_command: Option<String>,
     /// `cloud_params` without credentials, addresses and disks.
     pub params: Map<String, Value>,
@@ -82,14 +109,12 @@ pub struct DockerOptions {
     pub dns: Vec<String>,
     /// `--dns-search`.
     pub dns_search: Vec<String>,
-    /// `--dns-opt`.
+    /// `--dns-opt`; documents may also call it `options`, as the original's `spec_options` do.
     pub dns_options: Vec<String>,
     /// `--add-host`, each `name:address`.
     pub extra_hosts: Vec<String>,
     /// `--gpus`: `all`, a count, or `device=…`.
     pub gpus: Option<String>,
-    /// `options`: further words for `docker run`, as they were given.
-    pub options: Vec<String>,
 }
 
 /// A credential of a spec.

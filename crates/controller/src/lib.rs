@@ -24,3 +24,5 @@ pub mod parts;
 pub mod refusal;
 pub mod secrets;
 pub mod service;
+
+mod yaml;

@@ -24,14 +24,13 @@ impl CciError {
 
 impl fmt::Display for CciError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CCI")?;
         if let Some(line) = self.line {
-            write!(f, " line {line}")?;
+            write!(f, "CCI line {line}: ")?;
         }
         if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
+            write!(f, "{}: ", self.key)?;
         }
-        write!(f, ": {}", self.message)
+        f.write_str(&self.message)
     }
 }
 
