@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use trustkeep_crypto::SecretString;
 
-pub use address::{Growth, check_place};
+pub use address::Growth;
 pub use error::CciError;
 pub use read::check_unit_name;
 

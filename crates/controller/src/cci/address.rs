@@ -1,14 +1,12 @@
-//! Addresses that users choose: their form, and whether they belong to the network.
+//! Addresses that users choose. Whether they belong to the network and are free is judged where the unit is known.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use serde_json::Value;
 
-use super::schema::{self, ParamKind};
 use super::value::{Result, shown, texts};
-use super::{COUNT_MAX, CciError, Kind, UnitSpec};
+use super::{COUNT_MAX, CciError};
 use crate::yaml::Node;
 
 /// Nodes or disks to add to a unit: the body of `PUT /vcs/{vcid}/{unit}`.
@@ -61,55 +59,6 @@ impl Growth {
         same_length(count, &addresses.found, &macs.found)?;
         Ok(Self { count, addresses: addresses.found, macs: macs.found })
     }
-
-    /// Whether these can be added to a unit of this provider that has `present` nodes or disks, in a network of this range.
-    ///
-    /// # Errors
-    /// Names the key: more than [`COUNT_MAX`] in all, addresses that the provider does not take or needs, or outside the network.
-    pub fn check(&self, provider: &str, kind: Kind, present: u32, range: Option<&IpNet>) -> Result<()> {
-        if present.saturating_add(self.count) > COUNT_MAX {
-            let message = format!("{present} are there, and a unit has at most {COUNT_MAX}");
-            return Err(CciError::new("num_nodes", message));
-        }
-        if kind == Kind::Storage && !(self.addresses.is_empty() && self.macs.is_empty()) {
-            return Err(CciError::new("ip_address_list", "disks have no addresses"));
-        }
-        if !self.macs.is_empty() && !schema::takes(provider, ParamKind::Macs) {
-            return Err(CciError::new("mac_address_list", format!("{provider} has no fixed MAC addresses")));
-        }
-        if kind == Kind::Compute && provider == "onpremises" && self.addresses.is_empty() {
-            return Err(CciError::new("ip_address_list", NO_SERVERS));
-        }
-        self.addresses.iter().try_for_each(|address| check_place("ip_address_list", *address, range))
-    }
-}
-
-impl UnitSpec {
-    /// Whether the fixed addresses belong to the network: its `private_network_ipmask`, if the catalogue has one.
-    ///
-    /// # Errors
-    /// Names the first one that does not.
-    pub fn check_network(&self, range: Option<&IpNet>) -> Result<()> {
-        let key = "cloud_params.ip_address_list";
-        self.addresses.iter().try_for_each(|address| check_place(key, *address, range))
-    }
-}
-
-/// Whether an address belongs to a network and can be a machine's.
-///
-/// # Errors
-/// Says that it lies outside, or that it is the network's own or its broadcast address.
-pub fn check_place(key: &str, address: IpAddr, range: Option<&IpNet>) -> Result<()> {
-    let Some(range) = range else { return Ok(()) };
-    if !range.contains(&address) {
-        let message = format!("{address} is outside the network's private_network_ipmask {range}");
-        return Err(CciError::new(key, message));
-    }
-    let has_hosts = range.prefix_len() + 1 < range.max_prefix_len();
-    if has_hosts && address.is_ipv4() && (address == range.network() || address == range.broadcast()) {
-        return Err(CciError::new(key, format!("{address} is no machine's address in {range}")));
-    }
-    Ok(())
 }
 
 pub(super) const NO_SERVERS: &str = "the addresses of the existing servers are needed, one for each node";
@@ -231,32 +180,21 @@ mod tests {
 
     #[test]
     fn what_cannot_be_added_is_refused() {
-        let range: IpNet = "10.0.0.0/24".parse().unwrap();
-        let read = |body: Value| -> String {
-            let growth = Growth::read(&body);
-            let result =
-                growth.and_then(|growth| growth.check("onpremises", Kind::Compute, 990, Some(&range)));
-            result.unwrap_err().to_string()
-        };
         for (body, expected) in [
             (json!({"num_nodes": 0}), "num_nodes: 0 is not a number from 1 to 1000"),
             (json!({"num_nodes": -1}), "num_nodes: a whole number"),
-            (json!({"num_nodes": 11}), "990 are there, and a unit has at most 1000"),
-            (json!({"num_nodes": 1}), "the addresses of the existing servers are needed"),
-            (json!({"ip_address_list": "10.0.0.5"}), "a list of texts"),
+            (json!({"num_nodes": 1001}), "num_nodes: 1001 is not a number from 1 to 1000"),
+            (json!({"ip_address_list": "10.0.0.5"}), "ip_address_list: a list of texts"),
             (json!({"ip_address_list": ["10.0.0.5; rm -rf /"]}), "is not an IP address"),
             (json!({"ip_address_list": ["10.0.0.5", "10.0.0.5"]}), "10.0.0.5 stands twice"),
-            (json!({"ip_address_list": ["10.0.1.5"]}), "10.0.1.5 is outside"),
-            (json!({"ip_address_list": ["10.0.0.255"]}), "no machine's address in 10.0.0.0/24"),
             (json!({"ip_address_list": ["224.0.0.1"]}), "no machine's address"),
             (json!({"mac_address_list": ["01:00:5e:00:00:01"]}), "is not a machine's MAC"),
-            (json!({"mac_address_list": ["52:54:00:00:00:01"]}), "onpremises has no fixed MAC"),
             (
                 json!({"mac_address_list": ["52:54:00:00:00:01"], "ip_address_list": ["10.0.0.5", "10.0.0.6"]}),
-                "1 addresses for 2 nodes",
+                "mac_address_list: 1 addresses for 2 nodes",
             ),
         ] {
-            let said = read(body.clone());
+            let said = Growth::read(&body).unwrap_err().to_string();
             assert!(said.contains(expected), "{body}: {said}");
         }
     }

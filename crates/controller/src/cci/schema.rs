@@ -302,11 +302,6 @@ pub fn of(provider: &str) -> Option<&'static Schema> {
     SCHEMAS.iter().find(|schema| schema.provider == provider)
 }
 
-/// Whether units of nodes of this provider may hold such values: fixed addresses, hardware addresses, disks.
-pub fn takes(provider: &str, kind: ParamKind) -> bool {
-    of(provider).is_some_and(|schema| schema.nodes.iter().any(|param| param.kind == kind))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,6 +315,5 @@ mod tests {
                 assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{}: {keys:?}", schema.provider);
             }
         }
-        assert!(takes("vmware", Macs) && !takes("aws", Macs) && takes("gcp", Disks));
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn secret<'a>(node: &'a Node, key: &str) -> Result<Option<&'a str>> {
         (_, _) if node.is_null() => Ok(None),
         (Content::Scalar { .. }, Some("")) => Ok(None),
         (Content::Scalar { .. }, Some(text)) => Ok(Some(text)),
+        (Content::Map(members), _) if members.len() == 1 => {
+            Err(expected(node, key, "a text (one with \": \" in it needs quotes)"))
+        }
         _ => Err(expected(node, key, "a text")),
     }
 }
@@ -59,11 +62,7 @@ pub(super) fn items<'a>(node: &'a Node, key: &str) -> Result<Vec<&'a Node>> {
         _ if node.is_null() => Ok(Vec::new()),
         Content::Scalar { text, .. } if text.is_empty() => Ok(Vec::new()),
         Content::Scalar { .. } => Ok(vec![node]),
-        Content::Map(_) => Err(expected(
-            node,
-            key,
-            "a list of texts (a text with \": \" in it is a map to YAML: put it into quotes)",
-        )),
+        Content::Map(_) => Err(expected(node, key, "a list of texts")),
     }
 }
 
