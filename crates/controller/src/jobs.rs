@@ -9,6 +9,8 @@ mod ending;
 mod node;
 mod patience;
 mod take_down;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::HashMap;

@@ -25,4 +25,6 @@ pub mod refusal;
 pub mod secrets;
 pub mod service;
 
+#[cfg(test)]
+mod testing;
 mod yaml;
