@@ -22,6 +22,7 @@ pub mod membership;
 pub mod model;
 pub mod parts;
 pub mod refusal;
+pub mod rest;
 pub mod secrets;
 pub mod service;
 

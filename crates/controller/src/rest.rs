@@ -5,6 +5,8 @@
 mod call;
 mod reading;
 mod route;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writing;
 
@@ -69,6 +71,15 @@ impl Rest {
             async move { Ok::<_, Infallible>(rest.answer(request).await) }
         });
         listener.serve(service, shutdown).await
+    }
+
+    /// A node as `GET /vcs/{vcid}/{unit}/{node}` gives it, for the operator, to whom every node may be shown.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn node(controller: &Controller, vcid: &str, unit: &str, node: &str) -> Result<Value, Refusal> {
+        let (unit, node) = controller.any_node(vcid, unit, node)?;
+        Ok(view::node(controller, &unit, &node))
     }
 
     /// Answers one request.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use trustkeep_chassis::shutdown::Shutdown;
 
 pub use nodes::{Member, Verb};
-pub use units::Addition;
 
 use crate::accounts::{ApiRole, Caller, UserRole};
 use crate::book::Page;

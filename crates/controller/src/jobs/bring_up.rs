@@ -143,7 +143,7 @@ impl Jobs {
             image: spec.image.clone(),
             env: ours.chain(env).collect(),
             binds: spec.binds.clone(),
-            restart: true,
+            restart: spec.recovery_mode == "restart",
             hostname: spec.docker.hostname.clone(),
             dns: spec.docker.dns.clone(),
             dns_search: spec.docker.dns_search.clone(),

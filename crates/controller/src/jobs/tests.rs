@@ -6,9 +6,9 @@ use std::time::Duration;
 use trustkeep_cloud::{Fault, Kind};
 
 use crate::book::Page;
-use crate::cci::{Kind as UnitKind, VcSpec};
+use crate::cci::{Growth, Kind as UnitKind, VcSpec};
 use crate::model::NodeState;
-use crate::service::{Addition, Controller, Verb};
+use crate::service::{Controller, Verb};
 use crate::testing::{World, asker, unit, until};
 
 /// Makes a unit group with a unit of two, and waits for it.
@@ -63,8 +63,8 @@ async fn live(controller: &Controller, provider: &str) {
             "aws" => Vec::new(),
             _ => vec![IpAddr::from(Ipv4Addr::new(10, 0, 0, 50))],
         };
-        let addition = Addition { count: 1, addresses, macs: Vec::new() };
-        controller.grow_unit(&ann, &vcid, "u", &addition).await.unwrap();
+        let growth = Growth { count: 1, addresses, macs: Vec::new() };
+        controller.grow_unit(&ann, &vcid, "u", &growth).await.unwrap();
         until(controller, is_settled).await;
     }
 }

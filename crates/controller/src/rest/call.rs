@@ -1,7 +1,5 @@
 //! One request on its way to its operation.
 
-use std::net::IpAddr;
-
 use serde_json::{Map, Value};
 
 use super::Version;
@@ -59,30 +57,6 @@ impl Call<'_> {
                 items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
             }
             Some(_) => Err(wrong()),
-        }
-    }
-
-    /// A list of addresses, or nothing.
-    pub(super) fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
-        let texts = self.texts(name)?;
-        let parse = |text: &String| {
-            text.parse().map_err(|_| Refusal::invalid(format!("{name}: {text:?} is not an IP address")))
-        };
-        texts.iter().map(parse).collect()
-    }
-
-    /// A count: a number, or a text that is one.
-    pub(super) fn count(&self, name: &str) -> Result<Option<u32>, Refusal> {
-        let wrong = |given: &Value| Refusal::invalid(format!("{name}: {given} is not a count of 1 or more"));
-        match self.body.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(given) => {
-                let number = match given {
-                    Value::String(text) => text.parse::<u32>().ok(),
-                    given => given.as_u64().and_then(|number| u32::try_from(number).ok()),
-                };
-                number.filter(|number| *number > 0).map(Some).ok_or_else(|| wrong(given))
-            }
         }
     }
 }

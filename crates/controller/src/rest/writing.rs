@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use crate::cci;
 use crate::refusal::Refusal;
-use crate::service::{Addition, Verb};
+use crate::service::Verb;
 
 pub(super) async fn create_vc(call: &Call<'_>) -> Result<Value, Refusal> {
     let spec = cci::VcSpec::decode(call.text("cci")?)?;
@@ -55,16 +55,8 @@ pub(super) async fn add_unit(call: &Call<'_>) -> Result<Value, Refusal> {
 }
 
 pub(super) async fn add_nodes(call: &Call<'_>) -> Result<Value, Refusal> {
-    let addresses = call.addresses("ip_address_list")?;
-    let macs = call.texts("mac_address_list")?;
-    let listed = addresses.len().max(macs.len());
-    let count = match u32::try_from(listed) {
-        Ok(0) => call.count("num_nodes")?.ok_or_else(|| Refusal::invalid("num_nodes: it is missing"))?,
-        Ok(listed) => listed,
-        Err(_) => return Err(Refusal::invalid("ip_address_list: it is too long")),
-    };
-    let addition = Addition { count, addresses, macs };
-    call.controller.grow_unit(&call.asker, call.word(0), call.word(1), &addition).await?;
+    let growth = cci::Growth::read(&Value::Object(call.body.clone()))?;
+    call.controller.grow_unit(&call.asker, call.word(0), call.word(1), &growth).await?;
     accepted(call)
 }
 

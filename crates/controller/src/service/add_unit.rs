@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use trustkeep_crypto::SecretString;
 
-use super::units::Addition;
 use super::{Asker, Controller};
 use crate::book::Page;
-use crate::cci::{Credential, DiskReference, Kind, UnitSpec};
+use crate::cci::{Credential, DiskReference, Growth, Kind, UnitSpec};
 use crate::model::{NodeState, Spec, Unit, Volumes};
 use crate::parts::{credential_key, env_key};
 use crate::refusal::{Refusal, RefusalKind};
@@ -35,10 +34,10 @@ impl Controller {
         let change = self.parts.book.change(|page, changes| {
             let mut unit = self.unit_of(asker, page, vcid, &spec, &network, custody.clone())?;
             let group = asker.group(page, vcid)?;
-            let addition =
-                Addition { count: spec.count, addresses: spec.addresses.clone(), macs: spec.macs.clone() };
+            let growth =
+                Growth { count: spec.count, addresses: spec.addresses.clone(), macs: spec.macs.clone() };
             // The unit stands before what is in it.
-            let ids = self.add(page, changes, group, &mut unit, &addition)?;
+            let ids = self.add(page, changes, group, &mut unit, &growth)?;
             changes.put_unit(vcid, unit);
             Ok(ids)
         });

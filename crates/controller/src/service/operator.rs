@@ -1,7 +1,9 @@
 //! What the operator on the controller's own machine may do beside: nobody owns anything there.
 
+use std::sync::Arc;
+
 use super::Controller;
-use crate::model::{Node, NodeState, Wanted};
+use crate::model::{Node, NodeState, Unit, Wanted};
 use crate::refusal::Refusal;
 
 impl Controller {
@@ -20,14 +22,6 @@ impl Controller {
         Ok(stuck.len())
     }
 
-    /// The state of a node, by its id or its number.
-    ///
-    /// # Errors
-    /// There is no such node.
-    pub fn node_state(&self, vcid: &str, unit: &str, node: &str) -> Result<NodeState, Refusal> {
-        self.any_node(vcid, unit, node).map(|node| node.state)
-    }
-
     /// Says what state a node is in, for when the controller is wrong about it. From a state in which something is on its way, it goes on.
     ///
     /// # Errors
@@ -39,7 +33,7 @@ impl Controller {
         node: &str,
         state: NodeState,
     ) -> Result<(), Refusal> {
-        let id = self.any_node(vcid, unit, node)?.id.clone();
+        let id = self.any_node(vcid, unit, node)?.1.id.clone();
         let change = self.parts.book.change(|page, changes| {
             let found = page.node(vcid, &id).ok_or_else(|| Refusal::missing(format!("node {id} is gone")))?;
             let wanted = match state {
@@ -82,17 +76,24 @@ impl Controller {
         Ok(change.await?)
     }
 
-    /// How many unit groups a user owns.
-    pub fn groups_of(&self, user: &str) -> usize {
-        self.parts.book.page().groups.values().filter(|group| group.owner == user).count()
+    /// The names of the unit groups that a user owns.
+    pub fn groups_of(&self, user: &str) -> Vec<String> {
+        let page = self.parts.book.page();
+        let theirs = page.groups.values().filter(|group| group.owner == user);
+        theirs.map(|group| group.name.clone()).collect()
     }
 
-    fn any_node(&self, vcid: &str, unit: &str, node: &str) -> Result<std::sync::Arc<Node>, Refusal> {
+    /// A node by its id or its number, whoever owns it.
+    pub(crate) fn any_node(
+        &self,
+        vcid: &str,
+        unit: &str,
+        node: &str,
+    ) -> Result<(Arc<Unit>, Arc<Node>), Refusal> {
         let page = self.parts.book.page();
         let found = page.groups.get(vcid).and_then(|group| group.units.get(unit));
-        let nodes = found.map(|unit| unit.nodes.as_slice()).unwrap_or_default();
-        let is_it = |one: &&std::sync::Arc<Node>| one.id == node || one.no.to_string() == node;
-        let missing = || Refusal::missing(format!("vc {vcid}, unit {unit}: there is no node {node}"));
-        nodes.iter().find(is_it).cloned().ok_or_else(missing)
+        let is_it = |one: &&Arc<Node>| one.id == node || one.no.to_string() == node;
+        let found = found.and_then(|unit| Some((unit.clone(), unit.nodes.iter().find(is_it)?.clone())));
+        found.ok_or_else(|| Refusal::missing(format!("vc {vcid}, unit {unit}: there is no node {node}")))
     }
 }

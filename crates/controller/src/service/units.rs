@@ -6,20 +6,9 @@ use std::sync::Arc;
 use super::groups::send_away;
 use super::{Asker, Controller};
 use crate::book::{Changes, Page};
-use crate::cci::{COUNT_MAX, Kind};
+use crate::cci::{COUNT_MAX, Growth, Kind};
 use crate::model::{Disk, Group, Node, Unit, Wanted};
 use crate::refusal::Refusal;
-
-/// Nodes or disks that are to be added to a unit.
-#[derive(Clone, Debug, Default)]
-pub struct Addition {
-    /// How many.
-    pub count: u32,
-    /// Their addresses, or none.
-    pub addresses: Vec<IpAddr>,
-    /// Their hardware addresses, or none.
-    pub macs: Vec<String>,
-}
 
 impl Controller {
     /// One unit, with its unit group.
@@ -41,7 +30,7 @@ impl Controller {
         asker: &Asker,
         vcid: &str,
         name: &str,
-        addition: &Addition,
+        growth: &Growth,
     ) -> Result<(), Refusal> {
         asker.check_write()?;
         let change = self.parts.book.change(|page, changes| {
@@ -50,7 +39,7 @@ impl Controller {
             if unit.deleting || group.deleting {
                 return Err(Refusal::conflict(format!("unit {name}: it is being deleted")));
             }
-            if unit.nodes.len() + unit.disks.len() + addition.count as usize > COUNT_MAX as usize {
+            if unit.nodes.len() + unit.disks.len() + growth.count as usize > COUNT_MAX as usize {
                 return Err(Refusal::invalid(format!("num_nodes: a unit has at most {COUNT_MAX} nodes")));
             }
             if group.kind == Kind::Compute && !unit.spec.volumes.ids.is_empty() {
@@ -58,7 +47,7 @@ impl Controller {
                 return Err(Refusal::conflict(text));
             }
             let mut unit = Unit::clone(unit);
-            let ids = self.add(page, changes, group, &mut unit, addition)?;
+            let ids = self.add(page, changes, group, &mut unit, growth)?;
             changes.put_unit(vcid, unit);
             Ok(ids)
         });
@@ -98,14 +87,14 @@ impl Controller {
         changes: &mut Changes,
         group: &Group,
         unit: &mut Unit,
-        addition: &Addition,
+        growth: &Growth,
     ) -> Result<Vec<String>, Refusal> {
         let (existing, capable) = match self.parts.provider(&unit.spec.provider) {
             Ok(provider) => (provider.capabilities().existing, provider.capabilities()),
             Err(fault) => return Err(Refusal::invalid(format!("cloud_provider: {fault}"))),
         };
-        let count = addition.count as usize;
-        let given = addition.addresses.len();
+        let count = growth.count as usize;
+        let given = growth.addresses.len();
         if existing && group.kind == Kind::Compute && given != count {
             return Err(Refusal::invalid(format!(
                 "ip_address_list: it must name the server of each node, {count} of them, and names {given}"
@@ -114,13 +103,13 @@ impl Controller {
         if given > 0 && given != count {
             return Err(Refusal::invalid(format!("ip_address_list: {given} addresses for {count} nodes")));
         }
-        if !addition.macs.is_empty() && !capable.fixed_mac {
+        if !growth.macs.is_empty() && !capable.fixed_mac {
             return Err(Refusal::invalid(format!(
                 "mac_address_list: provider {} does not let choose hardware addresses",
                 unit.spec.provider
             )));
         }
-        self.check_addresses(page, group, unit, &addition.addresses, existing)?;
+        self.check_addresses(page, group, unit, &growth.addresses, existing)?;
         let now = self.parts.clock.now();
         let mut ids = Vec::new();
         for at in 0..count {
@@ -129,8 +118,8 @@ impl Controller {
             match group.kind {
                 Kind::Storage => changes.put_disk(&group.vcid, &unit.name, Disk::new(no, id.clone(), now)),
                 Kind::Compute => {
-                    let address = addition.addresses.get(at).copied();
-                    let mac = addition.macs.get(at).cloned();
+                    let address = growth.addresses.get(at).copied();
+                    let mac = growth.macs.get(at).cloned();
                     changes.put_node(&group.vcid, &unit.name, Node::new(no, id.clone(), address, mac, now));
                     if let Some(address) = address.filter(|_| existing) {
                         let mut server = page.server(address);
