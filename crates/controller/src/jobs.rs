@@ -8,6 +8,7 @@ mod disk;
 mod ending;
 mod node;
 mod patience;
+mod sweep;
 mod take_down;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,19 @@ struct Inner {
     /// Nodes to look at now, whenever they were looked at last.
     hurry: Mutex<Vec<Item>>,
     hurried: Notify,
+    suspects: Mutex<Vec<Orphan>>,
+    orphans: Mutex<Vec<Orphan>>,
+}
+
+/// Something that a cloud has of this controller's, and no record knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The provider.
+    pub provider: String,
+    /// The provider's identifier of the machine or disk.
+    pub id: String,
+    /// The node or disk that it was made for.
+    pub token: String,
 }
 
 struct Running {
@@ -69,6 +83,8 @@ impl Jobs {
             progress: Mutex::default(),
             hurry: Mutex::default(),
             hurried: Notify::new(),
+            suspects: Mutex::default(),
+            orphans: Mutex::default(),
         }))
     }
 
@@ -118,6 +134,11 @@ impl Jobs {
     /// What is being done about a node or disk; empty if nothing is.
     pub fn progress(&self, id: &str) -> String {
         self.0.progress.lock().get(id).cloned().unwrap_or_default()
+    }
+
+    /// What the last two sweeps found that no record knows: it costs money, and somebody has to decide about it.
+    pub fn orphans(&self) -> Vec<Orphan> {
+        self.0.orphans.lock().clone()
     }
 
     /// How many nodes and disks are being worked on.

@@ -140,7 +140,7 @@ impl Parts {
         tags.insert("VCP-vcid".into(), group.vcid.clone());
         tags.insert("VCP-unit".into(), unit.name.clone());
         Order {
-            token: node.id.clone(),
+            token: node.token(),
             name,
             address: node.address,
             mac: node.mac.clone(),

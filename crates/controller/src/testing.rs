@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) keys: BTreeMap<IpAddr, u32>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: usize,
+    /// How many addresses were given away.
+    pub(crate) addresses: u8,
     /// The call at which the controller is killed, and whether the call still has its effect.
     pub(crate) end: Option<(usize, bool)>,
 }

@@ -11,12 +11,36 @@ use crate::model::Node;
 impl Jobs {
     /// Makes what is missing, starts what is stopped, and waits until the node answers.
     pub(super) async fn bring_up(&self, item: &Item) -> Result<(), Failure> {
-        let Some(found) = self.find(item) else { return Ok(()) };
+        let Some(mut found) = self.find(item) else { return Ok(()) };
         let (provider, place) = self.means(&found).await?;
+        if self.is_lost(item, &found, &**provider, &place).await? {
+            self.record(item, Node::bereft).await;
+            let Some(again) = self.find(item) else { return Ok(()) };
+            found = again;
+        }
         let order = self.parts().order(&found.group, &found.unit, &found.item);
         self.machine(item, &found, &**provider, &place, &order).await?;
         let login = self.reach(item, provider.capabilities().existing).await?;
         self.container(item, &login).await
+    }
+
+    /// Whether the node had a machine once, which somebody else removed: it gets another one.
+    async fn is_lost(
+        &self,
+        item: &Item,
+        found: &Found<Node>,
+        provider: &dyn Provider,
+        place: &Place,
+    ) -> Result<bool, Failure> {
+        // One that never ran is not replaced, so that what does not start is not started for ever.
+        if found.item.container.is_none() {
+            return Ok(false);
+        }
+        let order = self.parts().order(&found.group, &found.unit, &found.item);
+        let look = || provider.settle(place, &order);
+        let seen = self.persist(&item.id, self.parts().patience.cloud, "looking for the machine", look).await;
+        let seen = seen.map_err(Failure::host)?;
+        Ok(seen.is_none_or(|machine| machine.state == MachineState::Gone))
     }
 
     async fn machine(
@@ -37,7 +61,7 @@ impl Jobs {
             let machine = provider.settle(place, order).await?.ok_or_else(lost)?;
             match machine.state {
                 MachineState::Running if machine.address.is_some() => return Ok(Some(machine)),
-                MachineState::Stopped => provider.power(place, &item.id, true).await?,
+                MachineState::Stopped => provider.power(place, &order.token, true).await?,
                 MachineState::Gone => {
                     let reason = machine.reason.unwrap_or_else(|| "it was removed".into());
                     return Err(Fault::new(Kind::Capacity, format!("the machine did not start: {reason}")));

@@ -86,17 +86,9 @@ impl Jobs {
         if provider.capabilities().existing {
             self.clean(item, found, self.parts().patience.server).await?;
         } else {
-            self.delete_machine(item, &**provider, &place).await?;
+            self.delete_machine(item, found, &**provider, &place).await?;
         }
-        self.record(item, |node| Node {
-            machine: None,
-            container: None,
-            host_key: None,
-            booted_at: None,
-            container_at: None,
-            ..node.clone()
-        })
-        .await;
+        self.record(item, Node::bereft).await;
         Ok(())
     }
 
@@ -104,7 +96,7 @@ impl Jobs {
         let (provider, place) = self.means(found).await?;
         let patience = self.parts().patience.cloud;
         let order = self.parts().order(&found.group, &found.unit, &found.item);
-        let power = || provider.power(&place, &item.id, false);
+        let power = || provider.power(&place, &order.token, false);
         self.persist(&item.id, patience, "powering off", power).await.map_err(Failure::host)?;
         let is_off = || async {
             let machine = provider.settle(&place, &order).await?.ok_or_else(lost)?;
@@ -119,10 +111,12 @@ impl Jobs {
     pub(super) async fn delete_machine(
         &self,
         item: &Item,
+        found: &Found<Node>,
         provider: &dyn Provider,
         place: &Place,
     ) -> Result<(), Failure> {
-        let is_gone = || async { Ok(provider.delete(place, &item.id).await?.then_some(())) };
+        let token = found.item.token();
+        let is_gone = || async { Ok(provider.delete(place, &token).await?.then_some(())) };
         let patience = self.parts().patience.cloud;
         self.await_it(&item.id, patience, "removing the machine", is_gone).await.map_err(Failure::host)
     }

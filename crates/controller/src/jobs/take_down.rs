@@ -29,7 +29,7 @@ impl Jobs {
     async fn dismantle(&self, item: &Item, found: &Found<Node>) -> Result<bool, Failure> {
         let (provider, place) = self.means(found).await?;
         if !provider.capabilities().existing {
-            self.delete_machine(item, &**provider, &place).await?;
+            self.delete_machine(item, found, &**provider, &place).await?;
             return Ok(false);
         }
         if found.item.wanted != Wanted::GoneByForce {

@@ -39,7 +39,9 @@ fn check(world: &World, page: &Page, provider: &str) {
         containers.sort();
         assert_eq!(containers, nodes, "containers");
         let machines: Vec<_> = state.machines.keys().cloned().collect();
-        assert_eq!(machines, if provider == "aws" { nodes } else { Vec::new() }, "machines");
+        let mut tokens: Vec<_> = page.nodes().map(|(_, _, node)| node.token()).collect();
+        tokens.sort();
+        assert_eq!(machines, if provider == "aws" { tokens } else { Vec::new() }, "machines");
     });
 }
 
@@ -243,5 +245,44 @@ fn nodes_are_stopped_and_started_as_they_are_told() {
         assert!(refused.is_ok(), "it is so already");
         let refused = controller.tell(&asker("bob"), &vcid, "u", None, Verb::Stop).await.unwrap_err();
         assert_eq!(refused.kind.status(), 404, "it is not bob's");
+    });
+}
+
+#[test]
+fn a_machine_that_somebody_else_removed_is_said_and_replaced_when_asked() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = make(&controller, "aws").await;
+        let token = controller.parts().book.page().nodes().next().unwrap().2.token();
+        world.state(|state| {
+            let address = state.machines.remove(&token).unwrap().address.unwrap();
+            state.containers.remove(&address);
+            state.cut_off.insert(address);
+        });
+        until(&controller, |page| states(page).contains(&NodeState::HostError)).await;
+        let (_, unit) = controller.unit(&asker("ann"), &vcid, "u").unwrap();
+        assert!(unit.error().contains("the machine is gone"), "{}", unit.error());
+        world.state(|state| state.cut_off.clear());
+        controller.tell(&asker("ann"), &vcid, "u", None, Verb::Start).await.unwrap();
+        until(&controller, is_settled).await;
+        check(&world, &controller.parts().book.page(), "aws");
+    });
+}
+
+#[test]
+fn what_no_record_knows_is_found() {
+    let world = World::new();
+    world.live(async |controller| {
+        make(&controller, "aws").await;
+        world.state(|state| {
+            let mut stray = state.machines.values().next().unwrap().clone();
+            (stray.id, stray.token) = ("i-stray".into(), "stray".into());
+            state.machines.insert(stray.token.clone(), stray);
+        });
+        while controller.jobs().orphans().is_empty() {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        let orphans = controller.jobs().orphans();
+        assert_eq!(orphans.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["i-stray"]);
     });
 }

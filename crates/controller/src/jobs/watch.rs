@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use trustkeep_cloud::Inspection;
+use trustkeep_cloud::{Fault, Inspection, Kind, MachineState};
 
-use super::node::Failure;
-use super::{Item, Jobs};
-use crate::book::Page;
+use super::node::{Failure, lost};
+use super::{Item, Jobs, sweep};
+use crate::book::{Found, Page};
 use crate::model::{Node, NodeState, Wanted};
 
 /// How many nodes are looked at at once.
@@ -29,6 +29,7 @@ pub(super) async fn watch(jobs: &Jobs) {
     let (slots, mut looks) = (Arc::new(Semaphore::new(LOOKS_MAX)), JoinSet::new());
     let mut due: HashMap<String, Instant> = HashMap::new();
     let mut left_due = Instant::now() + LEFT_EVERY;
+    let mut sweep_due = Instant::now();
     loop {
         tokio::select! {
             () = shutdown.wait() => break,
@@ -54,6 +55,11 @@ pub(super) async fn watch(jobs: &Jobs) {
                     look(&jobs, &item, is_hurried).await;
                 }
             });
+        }
+        if now > sweep_due {
+            sweep_due = now + jobs.parts().patience.sweep;
+            let jobs = jobs.clone();
+            looks.spawn(async move { sweep::sweep(&jobs).await });
         }
         if now > left_due {
             left_due = now + LEFT_EVERY;
@@ -121,7 +127,28 @@ async fn inspect(jobs: &Jobs, item: &Item) -> Result<Option<Inspection>, Failure
     let page = parts.book.page();
     let Some(found) = page.node(&item.vcid, &item.id) else { return Ok(None) };
     let Some(login) = parts.login(&page, &found.unit, &found.item) else { return Ok(None) };
-    parts.hosts.inspect(&login, &item.id).await.map_err(Failure::host)
+    match parts.hosts.inspect(&login, &item.id).await {
+        Err(fault) => Err(Failure::host(why(jobs, &found).await.unwrap_or(fault))),
+        seen => seen.map_err(Failure::host),
+    }
+}
+
+/// What the provider says of a machine that does not answer, if that explains it.
+async fn why(jobs: &Jobs, found: &Found<Node>) -> Option<Fault> {
+    let (provider, place) = jobs.means(found).await.ok().filter(|(one, _)| !one.capabilities().existing)?;
+    let order = jobs.parts().order(&found.group, &found.unit, &found.item);
+    let state = match provider.settle(&place, &order).await.ok()? {
+        Some(machine) => machine.state,
+        None => return Some(lost()),
+    };
+    let text = match state {
+        MachineState::Gone => return Some(lost()),
+        MachineState::Stopped | MachineState::Stopping => {
+            "the machine was stopped at its provider, not through this controller"
+        }
+        MachineState::Pending | MachineState::Running => return None,
+    };
+    Some(Fault::new(Kind::Unavailable, text))
 }
 
 /// Removes what forgotten nodes left, from servers that answer again.

@@ -13,8 +13,11 @@ use super::state::NodeState;
 pub struct Node {
     /// Its number in its unit, from 1; never given twice.
     pub no: u32,
-    /// 32 hexadecimal digits, unique for ever; also the token of its machine.
+    /// 32 hexadecimal digits, unique for ever.
     pub id: String,
+    /// How many machines it had before this one. Providers remember a token longer than its machine lives.
+    #[serde(default)]
+    pub generation: u32,
     /// What it is to become.
     pub wanted: Wanted,
     /// What it is doing.
@@ -94,6 +97,7 @@ impl Node {
         Self {
             no,
             id,
+            generation: 0,
             wanted: Wanted::Running,
             state: NodeState::Booting,
             address,
@@ -112,6 +116,28 @@ impl Node {
     /// Whether nothing is left to do about it. What went wrong waits for its user.
     pub fn is_settled(&self) -> bool {
         !self.state.is_passing()
+    }
+
+    /// The token of its machine.
+    pub fn token(&self) -> String {
+        match self.generation {
+            0 => self.id.clone(),
+            generation => format!("{}-{generation}", self.id),
+        }
+    }
+
+    /// The same node without its machine, which is gone.
+    #[must_use]
+    pub fn bereft(&self) -> Self {
+        Self {
+            generation: self.generation + 1,
+            machine: None,
+            container: None,
+            host_key: None,
+            booted_at: None,
+            container_at: None,
+            ..self.clone()
+        }
     }
 
     /// Where it is reached: the address of its machine, else the one that was ordered.

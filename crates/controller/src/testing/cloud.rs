@@ -23,7 +23,8 @@ impl Provider for Cloud {
 
     async fn create(&self, _: &Place, order: &Order) -> Result<Machine> {
         let make = |state: &mut super::State| {
-            let last = 100 + u8::try_from(state.machines.len()).unwrap();
+            state.addresses += 1;
+            let last = 100 + state.addresses;
             let made = state.machines.entry(order.token.clone()).or_insert_with(|| Machine {
                 id: format!("i-{}", order.token),
                 token: order.token.clone(),
