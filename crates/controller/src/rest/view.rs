@@ -1,7 +1,7 @@
 //! Records as the SDK reads them. `error_message` is a text and `volumes` a list, always: the SDK takes their lengths.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::book::Page;
 use crate::cci::Kind;
@@ -31,7 +31,7 @@ pub(super) fn group(controller: &Controller, page: &Page, group: &Group) -> Valu
 
 /// A unit with its nodes or disks.
 pub(super) fn unit(controller: &Controller, page: &Page, group: &Group, unit: &Unit) -> Value {
-    let mut value = json!({
+    let common = json!({
         "name": unit.name,
         "state": unit.state().name(),
         "error_message": unit.error(),
@@ -39,11 +39,14 @@ pub(super) fn unit(controller: &Controller, page: &Page, group: &Group, unit: &U
         "provider": unit.spec.provider,
         "cdate": date(Some(unit.created_at)),
     });
-    value[if group.kind == Kind::Compute { "node" } else { "disk" }] = match group.kind {
-        Kind::Compute => unit.nodes.iter().map(|one| node(controller, unit, one)).collect(),
-        Kind::Storage => unit.disks.iter().map(|one| disk(controller, page, one)).collect(),
+    // The SDK wants exactly the list that goes with the type of the unit group.
+    let (members, list) = match group.kind {
+        Kind::Compute => ("node", unit.nodes.iter().map(|one| node(controller, unit, one)).collect()),
+        Kind::Storage => ("disk", unit.disks.iter().map(|one| disk(controller, page, one)).collect()),
     };
-    value
+    let mut value = Map::from_iter([(members.to_owned(), Value::Array(list))]);
+    value.extend(common.as_object().cloned().unwrap_or_default());
+    Value::Object(value)
 }
 
 /// A node.
