@@ -16,6 +16,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod book;
+pub mod catalogue;
 pub mod cci;
 pub mod jobs;
 pub mod membership;
