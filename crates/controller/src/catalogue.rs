@@ -8,6 +8,8 @@ mod sakura;
 pub mod schema;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -59,11 +61,31 @@ impl Catalogue {
             let message = format!("{}: read, but the file's name is {FILE}", path.display());
             catalogue.warnings.insert(0, message);
         }
-        let path = directory.join(SAKURA_FILE);
-        if let Some(text) = read_file(&path)? {
-            sakura::add(&mut catalogue, &path, &text)?;
-        }
+        catalogue.add_pools(directory)?;
         Ok(catalogue)
+    }
+
+    /// Puts `text` in the place of the file in a directory `config/`, if nothing is wrong with it. The file is either the former or the new one,
+    /// whatever happens.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or why it cannot be written; then the former file is there.
+    pub fn replace(directory: &Path, text: &str) -> Result<Self, Problems> {
+        let path = directory.join(FILE);
+        let mut catalogue = Self::parse(&path, text)?;
+        catalogue.add_pools(directory)?;
+        let draft = directory.join(format!("{FILE}.new"));
+        write_through(&draft, &path, text).map_err(|error| {
+            let mut problems = Problems::new();
+            problems.add(Source::file(&path, None), "", format!("cannot be written: {error}"));
+            problems
+        })?;
+        Ok(catalogue)
+    }
+
+    fn add_pools(&mut self, directory: &Path) -> Result<(), Problems> {
+        let path = directory.join(SAKURA_FILE);
+        read_file(&path)?.map_or(Ok(()), |text| sakura::add(self, &path, &text))
     }
 
     /// Reads the text of a `vpn_catalog.yml`; `path` is for messages.
@@ -123,6 +145,17 @@ fn read_file(path: &Path) -> Result<Option<String>, Problems> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         _ => std::fs::read_to_string(path).map(Some).map_err(|error| problem(error.to_string())),
     }
+}
+
+fn write_through(draft: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = File::create(draft)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let moved = written.and_then(|()| std::fs::rename(draft, path));
+    if moved.is_err() {
+        // What is left of the attempt is of no use to anybody.
+        let _ = std::fs::remove_file(draft);
+    }
+    moved
 }
 
 #[cfg(test)]

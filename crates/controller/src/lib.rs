@@ -18,6 +18,7 @@ pub mod administration;
 pub mod book;
 pub mod catalogue;
 pub mod cci;
+pub mod configuration;
 pub mod jobs;
 pub mod membership;
 pub mod model;
@@ -26,6 +27,7 @@ pub mod refusal;
 pub mod rest;
 pub mod secrets;
 pub mod service;
+pub mod settings;
 
 #[cfg(test)]
 mod testing;

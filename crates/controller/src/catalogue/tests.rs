@@ -152,11 +152,7 @@ fn each_slip_is_named_with_file_line_and_the_nearest_key() {
         ("onpremises:\n  default: {}", "onpremises: {default: {a: 1}}", "onpremises.default.a: unknown key"),
         ("onpremises:\n  default: {}", "onpremises: {default: x}", "a text where the network's items"),
         ("cci_version: '1.0'", "cci_version: []", "vpn_catalog.yml:1: cci_version: a text is expected"),
-        (
-            "    aws_vpc_security_group_id: sg-0a56",
-            "\taws_vpc_security_group_id: sg-0a56",
-            "found a tab",
-        ),
+        ("    aws_vpc_security_group_id: sg-0a56", "\taws_vpc_security_group_id: sg-0a56", "found a tab"),
         (
             "azure_location",
             "azure_vnet_name",
