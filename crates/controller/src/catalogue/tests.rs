@@ -98,6 +98,14 @@ fn the_networks_of_every_provider_are_read() {
 }
 
 #[test]
+fn the_documentation_has_every_key() {
+    let page = include_str!("../../../../docs/providers.md");
+    for item in schema::SCHEMAS.iter().flat_map(|schema| schema.items).chain(schema::SHARED) {
+        assert!(page.contains(&format!("`{}`", item.key)), "{}", item.key);
+    }
+}
+
+#[test]
 fn the_document_is_what_the_sdk_expects() {
     let document = parse(ALL).unwrap().document();
     let catalogue = &document["vpn_catalog"];

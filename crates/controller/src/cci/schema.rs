@@ -316,4 +316,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_documentation_has_every_key() {
+        let page = include_str!("../../../../docs/providers.md");
+        let tables =
+            SCHEMAS.iter().flat_map(|schema| schema.nodes.iter().chain(schema.disks.unwrap_or_default()));
+        for param in tables {
+            assert!(page.contains(&format!("`{}`", param.key)), "{}", param.key);
+        }
+        assert!(SCHEMAS.iter().all(|schema| page.contains(&format!("`{}`", schema.provider))));
+    }
 }
