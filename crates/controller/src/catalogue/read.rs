@@ -123,7 +123,7 @@ impl Reader<'_> {
             _ => None,
         };
         let is_line = |text: &&str| !text.is_empty() && !text.chars().any(char::is_control);
-        let Some(texts) = texts.filter(|texts| texts.iter().all(|text| is_line(text))) else {
+        let Some(texts) = texts.filter(|texts| texts.iter().all(is_line)) else {
             let what = if item.kind == ItemKind::Texts { "a text or a list of texts" } else { "a text" };
             self.wrong(node.line, place, format!("{} where {what} is expected", node.kind()));
             return None;

@@ -18,6 +18,9 @@ const ENV_MAX: usize = 128 * 1024 - 1;
 
 const OPTIONS: [&str; 7] = ["hostname", "dns", "dns_search", "dns_opt", "add_host", "gpus", "options"];
 
+/// Names and values, in order.
+type Environment = Vec<(String, SecretString)>;
+
 /// Reads `docker_opt`. Its keys may be written as Docker's options are: `add-host`.
 pub(super) fn options(node: &Node) -> Result<DockerOptions> {
     let mut options = DockerOptions::default();
@@ -59,7 +62,7 @@ pub(super) fn options(node: &Node) -> Result<DockerOptions> {
 }
 
 /// Reads `params`: binds (`v`) and environment (`e`).
-pub(super) fn params(node: &Node) -> Result<(Vec<String>, Vec<(String, SecretString)>)> {
+pub(super) fn params(node: &Node) -> Result<(Vec<String>, Environment)> {
     let (mut binds, mut env) = (Vec::new(), Vec::new());
     for (key, value) in members(node, "params")? {
         match key.text.as_str() {
@@ -165,7 +168,7 @@ fn read_binds(node: &Node) -> Result<Vec<String>> {
     Ok(binds)
 }
 
-fn read_env(key: &Key, node: &Node) -> Result<Vec<(String, SecretString)>> {
+fn read_env(key: &Key, node: &Node) -> Result<Environment> {
     let mut env = Vec::new();
     for item in items(node, "params.e")? {
         // A value is never shown: it may be a secret.

@@ -419,7 +419,7 @@ fn other_ways_to_write_it_are_read_too() {
         }
     );
     assert_eq!(spec.user_init_command.as_deref(), Some("#!/bin/sh\necho hi\n"));
-    let beside = text.replace("unit:\n", "- unit:\n").replace("\n  ", "\n  ");
+    let beside = text.replace("unit:\n", "- unit:\n");
     UnitSpec::decode(&encode(&beside)).unwrap();
 }
 
