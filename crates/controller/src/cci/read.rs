@@ -353,7 +353,11 @@ fn credential(node: &Node, key: &str) -> Result<Option<Credential>> {
 
 fn disks(node: &Node, key: &str) -> Result<Vec<DiskReference>> {
     let mut disks = Vec::new();
-    for item in items(node, key)? {
+    let items = items(node, key)?;
+    if items.len() > DISKS_MAX {
+        return Err(expected(node, key, &format!("a list of at most {DISKS_MAX} disks")));
+    }
+    for item in items {
         let id = text(item, key)?.ok_or_else(|| at(item, key, "an empty entry"))?;
         let is_word =
             |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -377,9 +381,6 @@ fn disks(node: &Node, key: &str) -> Result<Vec<DiskReference>> {
             return Err(at(item, key, format!("{} stands twice", shown(id))));
         }
         disks.push(disk);
-    }
-    if disks.len() > DISKS_MAX {
-        return Err(expected(node, key, &format!("a list of at most {DISKS_MAX} disks")));
     }
     Ok(disks)
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use trustkeep_crypto::SecretString;
@@ -28,6 +28,9 @@ pub(crate) fn read(text: &str) -> Result<Node, YamlError> {
     Ok(builder.root.unwrap_or_else(empty))
 }
 
+const TOO_DEEP: &str = "more than 32 lists and maps within each other";
+const _: () = assert!(DEPTH_MAX == 32, "the text says so");
+
 #[derive(Default)]
 struct Builder {
     open: Vec<Open>,
@@ -43,6 +46,8 @@ struct Open {
     anchor: usize,
     content: Content,
     key: Option<Key>,
+    /// The keys so far: looking through the members would take the square of their number.
+    keys: BTreeSet<String>,
 }
 
 impl Builder {
@@ -74,9 +79,12 @@ impl Builder {
                 let Some(original) = self.anchors.get(&anchor) else {
                     return Err(error(line, "an alias within what it stands for"));
                 };
-                // Counted before it is copied: copies of copies grow fast.
-                let (nodes, bytes) = weight(original);
+                // Counted before it is copied: copies of copies grow fast, and deep.
+                let (nodes, bytes, depth) = weight(original);
                 self.count(nodes.saturating_sub(1), bytes, line)?;
+                if self.open.len() + depth > DEPTH_MAX {
+                    return Err(error(line, TOO_DEEP));
+                }
                 let Some(copy) = self.anchors.get(&anchor).map(Node::duplicate) else { return Ok(()) };
                 self.finish(Node { line, ..copy }, 0)
             }
@@ -86,9 +94,9 @@ impl Builder {
 
     fn open(&mut self, content: Content, anchor: usize, line: usize) -> Result<(), YamlError> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(error(line, format!("more than {DEPTH_MAX} lists and maps within each other")));
+            return Err(error(line, TOO_DEEP));
         }
-        self.open.push(Open { line, anchor, content, key: None });
+        self.open.push(Open { line, anchor, content, key: None, keys: BTreeSet::new() });
         Ok(())
     }
 
@@ -100,7 +108,7 @@ impl Builder {
         };
         self.count(1, bytes, line)?;
         if anchor > 0 {
-            let (nodes, bytes) = weight(&node);
+            let (nodes, bytes, _) = weight(&node);
             self.count(nodes, bytes, line)?;
             self.anchors.insert(anchor, node.duplicate());
         }
@@ -110,12 +118,12 @@ impl Builder {
         };
         match (&mut parent.content, parent.key.take()) {
             (Content::Map(members), Some(key)) => members.push((key, node)),
-            (Content::Map(members), None) => {
+            (Content::Map(_), None) => {
                 let Content::Scalar { text, .. } = &node.content else {
                     return Err(error(line, "a key that is no text"));
                 };
                 let text = text.expose().to_owned();
-                if members.iter().any(|(key, _)| key.text == text) {
+                if !parent.keys.insert(text.clone()) {
                     return Err(error(line, format!("the key \"{}\" a second time", shown(&text))));
                 }
                 parent.key = Some(Key { text, line });
@@ -144,29 +152,27 @@ fn merge(content: &mut Content) {
     let Content::Map(members) = content else { return };
     let Some(at) = members.iter().position(|(key, _)| key.text == "<<") else { return };
     let (_, merged) = members.remove(at);
+    let mut said: BTreeSet<String> = members.iter().map(|(key, _)| key.text.clone()).collect();
     let sources = match merged.content {
         Content::List(items) => items,
         content => vec![Node { line: merged.line, content }],
     };
     for source in sources {
         let Content::Map(more) = source.content else { continue };
-        for (key, node) in more {
-            if !members.iter().any(|(each, _)| each.text == key.text) {
-                members.push((key, node));
-            }
-        }
+        members.extend(more.into_iter().filter(|(key, _)| said.insert(key.text.clone())));
     }
 }
 
-fn weight(node: &Node) -> (usize, usize) {
+/// How many values, how many bytes of text, and how deep.
+fn weight(node: &Node) -> (usize, usize, usize) {
     let sum = |all: &mut dyn Iterator<Item = &Node>| {
-        all.fold((1, 0), |(nodes, bytes), each| {
-            let (more_nodes, more_bytes) = weight(each);
-            (nodes + more_nodes, bytes + more_bytes)
-        })
+        let within = all.map(weight).fold((1, 0, 0), |sum: (usize, usize, usize), each| {
+            (sum.0 + each.0, sum.1 + each.1, sum.2.max(each.2))
+        });
+        (within.0, within.1, within.2 + 1)
     };
     match &node.content {
-        Content::Scalar { text, .. } => (1, text.len()),
+        Content::Scalar { text, .. } => (1, text.len(), 0),
         Content::List(items) => sum(&mut items.iter()),
         Content::Map(members) => sum(&mut members.iter().map(|(_, each)| each)),
     }
@@ -242,6 +248,7 @@ mod tests {
             (laughs, "more than 50000 values"),
             ("[".repeat(40) + &"]".repeat(40), "more than 32 lists"),
             ("- ".repeat(40), "more than 32 lists"),
+            (format!("a: &a {0}{1}\nb: {0}*a{1}", "[".repeat(20), "]".repeat(20)), "more than 32 lists"),
             ("a: &a ".to_owned() + &"x".repeat(900_000) + "\nb: [*a, *a, *a, *a, *a]", "bytes of text"),
             ("x".repeat(SIZE_MAX + 1), "longer than"),
             ("a: 1\nb: 2\na: 3".to_owned(), "line 3: the key \"a\" a second time"),
@@ -257,6 +264,13 @@ mod tests {
             let wrong = read(&text).unwrap_err().to_string();
             assert!(wrong.contains(expected), "{wrong} for {}", text.get(..text.len().min(60)).unwrap());
         }
+    }
+
+    #[test]
+    fn as_many_keys_as_there_may_be_are_read_without_delay() {
+        let keys = 24_000;
+        let text: String = (0..keys).map(|n| format!("k{n}: \n")).collect();
+        assert_eq!(read(&text).unwrap().members().len(), keys);
     }
 
     proptest! {
