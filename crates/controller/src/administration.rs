@@ -106,6 +106,11 @@ pub enum Command {
         /// `RUNNING`.
         state: String,
     },
+    /// Forgets the host key of a server.
+    HostKeyForget {
+        /// The server.
+        address: std::net::IpAddr,
+    },
     /// Takes an image of a file on the controller's machine over. Gives `{"names"}`.
     ImageAdd {
         /// An absolute path of an archive that `docker save` wrote.
@@ -142,6 +147,9 @@ pub trait Operations: Send + Sync + std::fmt::Debug + 'static {
         node_id: &str,
         state: &str,
     ) -> Result<(), AdministrationError>;
+
+    /// Forgets the host key of a server that was installed anew. `false`: none was known.
+    async fn forget_host_key(&self, address: std::net::IpAddr) -> Result<bool, AdministrationError>;
 
     /// The VPN catalogue in force, as YAML.
     fn catalogue(&self) -> Result<String, AdministrationError>;
@@ -252,6 +260,13 @@ impl<S: Secrets + ?Sized, O: Operations + ?Sized> Administration<std::sync::Arc<
                 tracing::warn!(vcid, unit = unit_name, node_id, state, "an administrator set a node's state");
                 Ok(Value::Null)
             }
+            Command::HostKeyForget { address } => match operations.forget_host_key(address).await? {
+                true => {
+                    tracing::warn!(%address, "an administrator had a host key forgotten");
+                    Ok(Value::Null)
+                }
+                false => Err(AdministrationError::Missing(format!("no host key of {address} is known"))),
+            },
             Command::ImageAdd { path } => {
                 let names = operations.add_image(std::path::Path::new(&path)).await?;
                 Ok(json!({ "names": names }))

@@ -117,6 +117,9 @@ impl Rest {
                 Refusal::new(RefusalKind::Method, text)
             });
         };
+        if route.is_change() {
+            asker.check_write()?;
+        }
         let body = read(body).await?;
         let body = if body.is_empty() { Map::new() } else { object(&body)? };
         let version = &self.0.version;

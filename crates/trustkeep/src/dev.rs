@@ -2,9 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod identity;
-mod keys;
 pub(crate) mod records;
-pub(crate) mod vault;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -13,12 +11,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use trustkeep_chassis::http::ListenSettings;
 use trustkeep_scalar_domain::edge::Addresses;
 
 use self::agent::DevAgent;
 use self::records::{Place, Ports};
-use self::vault::DevVault;
 use crate::host::Host;
+use crate::own_vault::{self, OwnVault};
 
 /// Where to keep data and where to listen.
 #[derive(Debug, clap::Args)]
@@ -65,7 +64,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         port => [port, port.checked_add(1).context("--agent-port: the port after it must be at most 65535")?],
     };
     let host = Host::start(&args.log_level, None, false)?;
-    let vault = DevVault::start(&args.data_dir, args.listen, &host.supervisor).await?;
+    let vault = OwnVault::start(
+        own_vault::Place::development(&args.data_dir),
+        vec![ListenSettings::new("vault", args.listen)],
+        &host.supervisor,
+    )
+    .await?;
     let place = Place::prepare(&args.data_dir)?;
     let ledger = place.start_ledger(ledger_ports, &host.supervisor, &host.reload).await?;
     let ledger_ports = Ports::of(&ledger.addresses);
@@ -103,7 +107,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// What users are told.
 struct Running<'a> {
-    vault: &'a DevVault,
+    vault: &'a OwnVault,
     agent: &'a DevAgent,
     ledger: Addresses,
     auditor: Addresses,

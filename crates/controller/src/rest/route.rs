@@ -20,6 +20,13 @@ pub(super) struct Route {
     pub(super) handler: Handler,
 }
 
+impl Route {
+    /// Whether it is for tokens that may change something.
+    pub(super) fn is_change(&self) -> bool {
+        self.method != "GET" || self.status == StatusCode::ACCEPTED
+    }
+}
+
 /// Carries an operation out.
 pub(super) type Handler = for<'a> fn(&'a Call<'a>) -> Outcome<'a>;
 
