@@ -93,14 +93,15 @@ pub(crate) struct Server {
     pub(crate) vault_url: String,
     /// What its clients trust.
     pub(crate) ca_file: PathBuf,
+    /// For the administrator in this process.
+    pub(crate) administration: Arc<Administration<Arc<VaultSecrets>, Arc<Desk>>>,
     vault: Vault,
-    controller: Controller,
 }
 
 impl Server {
     /// Closes the store, once the supervisor has ended the service.
     pub(crate) async fn close(self) {
-        drop(self.controller);
+        drop(self.administration);
         self.vault.close().await;
     }
 }
@@ -148,17 +149,18 @@ pub(crate) async fn start(args: &Args, supervisor: &Supervisor, reload: &Reload)
     supervisor.spawn("controller jobs", controller.jobs().clone().serve());
     let desk = Desk { controller: controller.clone(), images, configuration: configuration.clone() };
     let administration = Administration { accounts, secrets, operations: Arc::new(desk) };
-    administrators::serve(administration, &data_dir, supervisor)?;
+    let administration = Arc::new(administration);
+    administrators::serve(administration.clone(), &data_dir, supervisor)?;
     let server = Server {
         api: api.local_address(),
         vault_url: vault.url(&settings),
         ca_file: certificates.ca_file.clone(),
+        administration,
         vault,
-        controller,
     };
     let shutdown = supervisor.shutdown();
     let version = Version { level: LEVEL.to_owned(), tag: env!("CARGO_PKG_VERSION").to_owned() };
-    let api_serve = Rest::new(server.controller.clone(), version).serve(api, shutdown.clone());
+    let api_serve = Rest::new(controller, version).serve(api, shutdown.clone());
     supervisor.spawn("controller API listener", api_serve);
     supervisor.spawn("controller certificates", certificates.follow(reload.subscribe(), shutdown.clone()));
     supervisor.spawn("controller reload", follow(configuration, reload.subscribe(), shutdown.clone()));

@@ -21,7 +21,7 @@ pub(crate) fn path(data_dir: &Path) -> PathBuf {
 /// # Errors
 /// Another controller answers there, or it cannot be made.
 pub(super) fn serve<S, O>(
-    administration: Administration<Arc<S>, Arc<O>>,
+    administration: Arc<Administration<Arc<S>, Arc<O>>>,
     data_dir: &Path,
     supervisor: &Supervisor,
 ) -> anyhow::Result<()>
@@ -38,7 +38,6 @@ where
     };
     let settings = ListenSettings::new("controller administration", nowhere).with_limits(limits);
     let listener = Listener::bind_file(settings, &path(data_dir))?;
-    let administration = Arc::new(administration);
     let service = service_fn(move |request| {
         let administration = administration.clone();
         Box::pin(async move { Ok::<_, Infallible>(answer(&*administration, request).await) })

@@ -15,7 +15,7 @@ use trustkeep_controller::service::Controller;
 
 /// The controller, its images and its configuration.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     pub(super) controller: Controller,
     pub(super) images: ImageStore,
     pub(super) configuration: Arc<Configuration>,

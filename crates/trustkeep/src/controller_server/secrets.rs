@@ -24,7 +24,7 @@ pub(super) use self::transport::Place;
 use self::transport::{Answer, Transport};
 
 /// A vault, as the controller and its callers use it.
-pub(super) struct VaultSecrets {
+pub(crate) struct VaultSecrets {
     transport: Transport,
     /// The controller's own.
     token: SecretString,
