@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use trustkeep_chassis::config::{Problems, Source};
 
 use crate::yaml;
@@ -115,9 +115,9 @@ impl Catalogue {
         self.networks.get(provider).into_iter().flat_map(|networks| networks.keys().map(String::as_str))
     }
 
-    /// The answer to `GET /vpn_catalog`: the file as JSON, with the misprinted keys put right.
+    /// What `GET /vpn_catalog` gives as `vpn_catalog`: the file as JSON, with the misprinted keys put right.
     pub fn document(&self) -> Value {
-        json!({ "vpn_catalog": self.document })
+        Value::Object(self.document.clone())
     }
 
     /// The file's text.

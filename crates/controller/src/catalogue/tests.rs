@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 
@@ -107,8 +108,7 @@ fn the_documentation_has_every_key() {
 
 #[test]
 fn the_document_is_what_the_sdk_expects() {
-    let document = parse(ALL).unwrap().document();
-    let catalogue = &document["vpn_catalog"];
+    let catalogue = parse(ALL).unwrap().document();
     assert_eq!(catalogue["cci_version"], "1.0");
     assert_eq!(catalogue["onpremises"], json!({"default": {}}));
     assert_eq!(catalogue["aws"]["default"]["private_network_ipmask"], "172.30.2.0/24");
@@ -206,7 +206,7 @@ fn files_are_found_under_both_names_and_with_the_pool_of_sakura() {
         (&*network.values["prefix_len"], &*network.values["ip_addresses"]),
         ("24", "172.23.1.3,172.23.1.2")
     );
-    assert!(catalogue.document()["vpn_catalog"]["sakura"]["default"].get("ip_addresses").is_none());
+    assert!(catalogue.document()["sakura"]["default"].get("ip_addresses").is_none());
     for (text, expected) in [
         (
             "other: {prefix_len: 24, ip_addresses: []}",
