@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     agent, argv, auditor_server, completion, controller_server, demo, dev, ledger_client, ledger_server,
-    schema, store_command, usage, vault, vcc, version,
+    schema, simulate, store_command, usage, vault, vcc, version,
 };
 
 /// Secrets, records and identities of an organisation, in one program.
@@ -52,6 +52,8 @@ enum Command {
     Vcc(vcc::Args),
     /// Use a ledger: register, execute, validate (the commands of `scalardl` and its relatives)
     LedgerClient(Box<ledger_client::Args>),
+    /// Make servers out of this machine, to try the controller on
+    Simulate(simulate::Args),
     /// Create the tables a configuration needs in its store
     Schema(schema::Args),
     /// Export, import or repair an embedded store
@@ -115,6 +117,7 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
             Command::Controller(args) => block_on(controller_server::run(args)),
             Command::Vcc(args) => block_on(vcc::run(args)),
             Command::LedgerClient(args) => block_on(ledger_client::run(*args)),
+            Command::Simulate(args) => block_on(simulate::run(args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),
             Command::Completion(args) => report(completion::run(&args)),

@@ -23,6 +23,7 @@ mod notify;
 mod own_vault;
 mod schema;
 mod seals;
+mod simulate;
 mod store_command;
 mod stores;
 mod usage;
