@@ -7,6 +7,7 @@
 mod commands;
 mod image;
 mod network;
+mod runtime;
 mod server;
 mod tools;
 

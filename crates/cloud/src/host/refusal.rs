@@ -58,10 +58,7 @@ pub(super) fn of_docker(status: StatusCode, message: &str) -> Fault {
             format!("gpus: the server has no NVIDIA container runtime, or no such GPU: {message}"),
         );
     }
-    if has("oci runtime create failed")
-        || has("invalid mount")
-        || has("error mounting")
-        || has("bind source path")
+    if has("oci runtime create failed") || has("invalid ") || has("error mounting") || has("bind source path")
     {
         return Fault::new(Kind::Invalid, format!("Docker cannot start the container: {message}"));
     }
@@ -122,6 +119,7 @@ mod tests {
         assert_eq!(fault.kind, Kind::Invalid);
         assert!(is_missing(&of_docker(StatusCode::NOT_FOUND, "No such image: x")));
         assert_eq!(of_docker(StatusCode::CONFLICT, "x").kind, Kind::Conflict);
+        assert_eq!(of_docker(StatusCode::INTERNAL_SERVER_ERROR, "invalid mode: x").kind, Kind::Invalid);
         assert_eq!(of_docker(StatusCode::INTERNAL_SERVER_ERROR, "x").kind, Kind::Unavailable);
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(session: &Session, container: &str, script: &str) -> Res
     }
 
     let mut engine = Engine::open(session).await?;
-    let wanted = json!({ "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": SHELL, "Privileged": true });
+    let wanted = json!({ "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": SHELL });
     let path = format!("/containers/{}/exec", escaped(container));
     let created: Created =
         engine.call(Method::POST, &path, Some(Bytes::from(wanted.to_string())), CALL_WITHIN).await?;

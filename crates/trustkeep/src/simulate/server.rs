@@ -6,13 +6,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Child;
 
 use super::network::{Network, furnish};
-use super::tools;
+use super::{runtime, tools};
 
 /// The sshd of a server leaves port 22 to its base container.
 pub(super) const SSH_PORT: u16 = 20022;
@@ -114,6 +115,10 @@ impl Server {
 
     /// Ends all that runs in it and waits until nothing does.
     pub(super) async fn end(mut self) {
+        // A process namespace is gone when all of its processes were waited for, also by those outside who started them.
+        for outside in [self.sshd.take(), self.docker.take()].into_iter().flatten() {
+            drop(outside);
+        }
         drop(self.keeper.stdin.take());
         drop(tokio::time::timeout(PATIENCE, self.keeper.wait()).await);
     }
@@ -163,7 +168,13 @@ impl Server {
 
     /// Stops or resumes every sshd, so that connections are accepted by the kernel and then nothing happens.
     pub(super) async fn hang_sshd(&self, hang: bool) -> anyhow::Result<()> {
-        self.signal(if hang { "STOP" } else { "CONT" }, "sshd").await
+        self.signal(if hang { "STOP" } else { "CONT" }, "sshd").await?;
+        // nsenter stops itself when what it started is stopped.
+        let outside = self.sshd.as_ref().and_then(Child::id).and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let (false, Some(outside)) = (hang, outside) {
+            kill_process(outside, Signal::CONT)?;
+        }
+        Ok(())
     }
 
     /// A new host key, as after an installation.
@@ -222,7 +233,7 @@ impl Server {
 
     fn start_docker(&mut self) -> anyhow::Result<()> {
         let config = self.dir.join("daemon.json");
-        std::fs::write(&config, "{}")?;
+        std::fs::write(&config, runtime::configuration(&self.dir)?.to_string())?;
         let (config, data) = (config.display().to_string(), self.dir.join("docker").display().to_string());
         let (group, socket) = (format!("/{}", self.group), format!("unix://{}", self.socket()));
         let mut words =
@@ -238,7 +249,7 @@ impl Server {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.join(log))?;
         let mut command = tools::command("nsenter", &[]);
         command.args(self.namespaces()?).args(words);
-        command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+        command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null()).kill_on_drop(true);
         command.spawn().context("nsenter does not start")
     }
 
