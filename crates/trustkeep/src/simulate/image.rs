@@ -22,9 +22,9 @@ const PROGRAMS: [&str; 5] = [
 ];
 const START: &str = r#"#!/bin/sh
 # Lets the keys of AUTHORIZED_KEYS (base64) in as root on port 22, after the hooks of /etc/vcp/rc.d.
-mkdir -p /root/.ssh /run/sshd
-printf '%s' "$AUTHORIZED_KEYS" | base64 -d >/root/.ssh/authorized_keys || exit 1
-chmod 700 /root/.ssh && chmod 600 /root/.ssh/authorized_keys
+cd /root && mkdir -p .ssh /run/sshd
+printf '%s' "$AUTHORIZED_KEYS" | base64 -d >.ssh/authorized_keys || exit 1
+chmod 700 .ssh && chmod 600 .ssh/authorized_keys
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key <&- >/dev/null 2>&1
 for hook in /etc/vcp/rc.d/*.sh; do
   [ -e "$hook" ] && . "$hook"

@@ -262,7 +262,9 @@ impl Server {
 
     /// Sends a signal to the processes of one name; others of that name are in other process namespaces.
     async fn signal(&self, signal: &str, name: &str) -> anyhow::Result<()> {
-        self.inside(&["busybox", "killall", "-q", &format!("-{signal}"), name]).await
+        // killall fails where one of several ended by itself meanwhile.
+        let script = "busybox killall -q \"-$1\" \"$2\" || true";
+        self.inside(&["sh", "-c", script, "sh", signal, name]).await
     }
 
     fn namespaces(&self) -> anyhow::Result<[String; 5]> {

@@ -37,7 +37,7 @@ async fn a_server_has_one_base_container_and_images_come_from_somewhere() -> any
     let site = Site::start(1, &[]).await?;
     let login = site.login(1).await?;
     let mut missing = site.wanted('a')?;
-    missing.image = "vcp/nowhere:1".into();
+    missing.image = "127.0.0.1:9/vcp/nowhere:1".into();
     let fault = refused(site.hosts.ensure_running(&login, &missing).await);
     assert!(fault.kind == Kind::Invalid && fault.text.contains("vcc image add"), "{fault}");
     let mut wrong = site.wanted('a')?;
