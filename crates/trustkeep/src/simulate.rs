@@ -17,14 +17,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use self::network::Network;
 use self::server::{Plan, Server};
 
 /// As many as there are addresses for.
 const SERVERS_MAX: u8 = 200;
+/// Commands that may wait.
+const LINES_AHEAD: usize = 16;
 
 /// How many servers, and where.
 #[derive(Debug, clap::Args)]
@@ -114,8 +116,8 @@ async fn live(args: &Args, dir: &Path, network: &Network, servers: &mut Vec<Serv
     }
     image?;
     announce(args.json, &image_file, network, servers)?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await? {
+    let mut lines = input();
+    while let Some(line) = lines.recv().await {
         let answer = commands::obey(line.trim(), network, servers).await;
         say(&answer.to_string())?;
     }
@@ -147,6 +149,16 @@ fn announce(as_json: bool, image: &Path, network: &Network, servers: &[Server]) 
         image.display()
     ))?;
     say("They live until this program is stopped (Ctrl-C).")
+}
+
+/// The lines of standard input, read by a thread that nobody waits for: a read that is never answered does not keep the program.
+fn input() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(LINES_AHEAD);
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        lines.map(|line| sender.blocking_send(line)).take_while(Result::is_ok).for_each(drop);
+    });
+    lines
 }
 
 /// The directory, whole and without what an earlier run left.
