@@ -60,7 +60,8 @@ impl Simulated {
     /// # Errors
     /// There are not so many.
     pub fn server(&self, number: usize) -> anyhow::Result<&Value> {
-        self.described["servers"].get(number.wrapping_sub(1)).with_context(|| format!("no server {number}"))
+        let servers = self.described.get("servers").context("no servers")?;
+        servers.get(number.wrapping_sub(1)).with_context(|| format!("no server {number}"))
     }
 
     /// What `docker` prints when it is asked about a server from outside.
@@ -68,7 +69,8 @@ impl Simulated {
     /// # Errors
     /// `docker` fails.
     pub async fn docker(&self, number: usize, arguments: &[&str]) -> anyhow::Result<String> {
-        let socket = self.server(number)?["docker_socket"].as_str().context("no socket")?;
+        let socket =
+            self.server(number)?.get("docker_socket").and_then(Value::as_str).context("no socket")?;
         let output =
             Command::new("docker").args(["-H", &format!("unix://{socket}")]).args(arguments).output().await?;
         ensure!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -80,9 +82,8 @@ impl Simulated {
     /// # Errors
     /// It has none.
     pub fn image(&self) -> anyhow::Result<(&str, PathBuf)> {
-        let name = self.described["image"].as_str().context("no image")?;
-        let file = self.described["image_file"].as_str().context("no file")?;
-        Ok((name, file.into()))
+        let text = |key| self.described.get(key).and_then(Value::as_str).context("no image");
+        Ok((text("image")?, text("image_file")?.into()))
     }
 
     /// Ends them in good order.
