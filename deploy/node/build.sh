@@ -38,13 +38,14 @@ main() {
 # Services are runit's, the rest is what they run and what the scripts of rootfs call.
 root_filesystem() {
   layer=$1
-  packages="openssh-server serf prometheus-node-exporter runit tini iproute2 ca-certificates procps sudo"
+  packages="usr-is-merged openssh-server serf prometheus-node-exporter runit tini iproute2 ca-certificates procps sudo"
   [ -z "$engine" ] || packages="$packages $engine iptables"
   set -- "deb $mirror $suite main" "deb $mirror $suite-updates main"
   [ -z "$security" ] || set -- "$@" "deb $security $suite-security main"
   sources=$(printf '%s\n' "$@")
   # shellcheck disable=SC2016 # "$1" is the image's folder, for the hook to fill in
-  mmdebstrap --quiet --variant=apt --format=tar \
+  # With /usr merged from the beginning, what would merge it later (and perl with it) is not needed.
+  mmdebstrap --quiet --variant=apt --format=tar --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
     --include="$(echo "$packages ${NODE_IMAGE_PACKAGES:-}" | tr -s ' ' ',' | sed 's/,$//')" \
     --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \

@@ -47,7 +47,7 @@ cat >/etc/docker/daemon.json <<JSON
   "ip6tables": false,
   "ip-masq": false,
   "log-driver": "$LOG_DRIVER",
-  "shutdown-timeout": 5,
+  "shutdown-timeout": 3,
   "insecure-registries": [$registries]
 }
 JSON
