@@ -9,7 +9,7 @@ if [ -n "$engine" ]; then
   # Where clients of the original look for it.
   ln -s /usr/bin/docker "$image/usr/local/bin/docker"
 else
-  rm -r "$image/etc/vcp/service/dockerd" "$image/etc/vcp/rc.d/00-docker.sh"
+  rm -r "$image/etc/vcp/service/dockerd" "$image/etc/vcp/rc.d/00-docker.sh" "$image/usr/local/libexec/vcp-node"
 fi
 # Host keys and the machine's id are each node's own.
 rm -f "$image"/etc/ssh/ssh_host_* "$image/etc/machine-id" "$image/etc/hostname" "$image/etc/resolv.conf"

@@ -1,25 +1,28 @@
 #!/bin/sh
-# Settings of the inner engine: its own bridge and addresses, no rules of its own, no open port.
+# Settings of the inner engine: a bridge and addresses of its own, no open port.
 set -eu
 : "${LOG_DRIVER:=local}" "${DOCKER_TLS_DIR:=/etc/vcp/docker-tls}"
 
 say() { echo "00-docker: $*" >&2; }
 
-# A network of 65,536 addresses that the server has no route into.
-choose_pool() {
-  for pool in ${VCP_DOCKER_POOL:-172.29.0.0/16 172.28.0.0/16 172.27.0.0/16 10.213.0.0/16 10.214.0.0/16}; do
-    case $pool in *.*.0.0/16) ;; *) say "VCP_DOCKER_POOL=$pool: it has to be a network of 16 bits, such as 172.29.0.0/16"; exit 1 ;; esac
-    if ! { ip -4 route show root "$pool"; ip -4 route show match "$pool" | grep -v '^default'; } | grep -q .; then
-      echo "$pool"
+# A network of 16 bits that the server has no route into.
+choose_subnet() {
+  for subnet in ${VCP_DOCKER_SUBNET:-172.29.0.0/16 172.28.0.0/16 172.27.0.0/16 10.213.0.0/16 10.214.0.0/16}; do
+    case $subnet in
+      *.*.0.0/16) ;;
+      *) say "VCP_DOCKER_SUBNET=$subnet: it has to be a network of 16 bits, such as 172.29.0.0/16"; exit 1 ;;
+    esac
+    if ! { ip -4 route show root "$subnet"; ip -4 route show match "$subnet" | grep -v '^default'; } | grep -q .; then
+      echo "$subnet"
       return
     fi
   done
-  say "no addresses for containers: the server has routes into all of the usual networks; set VCP_DOCKER_POOL"
+  say "no addresses for containers: the server has routes into all of the usual networks; set VCP_DOCKER_SUBNET"
   exit 1
 }
 
-pool=$(choose_pool)
-echo "$pool" >/run/vcp/pool
+subnet=$(choose_subnet)
+echo "$subnet" >/run/vcp/subnet
 
 hosts='"unix:///run/docker.sock"' tls=
 case ${DOCKER_TCP:-} in
@@ -42,10 +45,6 @@ cat >/etc/docker/daemon.json <<JSON
 {
   "hosts": [$hosts]$tls,
   "bridge": "vcp0",
-  "default-address-pools": [{ "base": "$pool", "size": 24 }],
-  "iptables": false,
-  "ip6tables": false,
-  "ip-masq": false,
   "log-driver": "$LOG_DRIVER",
   "shutdown-timeout": 3,
   "insecure-registries": [$registries]
