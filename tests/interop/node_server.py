@@ -59,6 +59,10 @@ class NodeServer:
                 self.docker("rm", "-vf", *containers)
         for process in reversed(self.running):
             processes.stop(process)
+        mounted = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        for path in reversed([path for path in mounted if path.startswith(f"{self.folder}/")]):
+            run("umount", path)
+        shutil.rmtree(self.folder / "data")
         for space in self.here, self.there:
             run("ip", "netns", "del", space)
         for top in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.name}"):
