@@ -123,15 +123,31 @@ impl Drop for Node {
     }
 }
 
-/// Two agents of Serf on loopback addresses: a node comes, dies, comes back and says goodbye.
+/// Kills the agent that this process runs, as if it had crashed.
+fn kill_own_agent() {
+    let children = std::fs::read_dir("/proc/self/task").unwrap().flat_map(|thread| {
+        let children = std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap();
+        children.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    });
+    let is_ours = |pid: &String| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("/dev/stdin"))
+    };
+    let ours: Vec<_> = children.filter(is_ours).collect();
+    assert_eq!(ours.len(), 1);
+    assert!(Command::new("kill").args(["-KILL", &ours[0]]).status().unwrap().success());
+}
+
+/// Two agents of Serf on loopback addresses: a node comes, dies, comes back and says goodbye; our own agent crashes and finds it again.
 #[tokio::test]
 async fn nodes_are_heard_of_through_real_agents() {
     if Command::new("serf").arg("version").output().is_err() {
         eprintln!("SKIPPED: serf is not installed");
         return;
     }
+    let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
         rpc: "127.0.7.1:7373".parse().unwrap(),
+        snapshot: Some(folder.path().join("serf.snapshot")),
         ..Settings::new("127.0.7.1".parse().unwrap(), "0123456789abcdef")
     };
     let (events, mut told) = mpsc::channel(EVENTS_MAX);
@@ -152,6 +168,8 @@ async fn nodes_are_heard_of_through_real_agents() {
     assert!(noticed < Duration::from_secs(10), "noticed after {noticed:?}");
 
     let _node = Node::start("abc:w:1", "127.0.7.2", "127.0.7.1");
+    assert_eq!(next().await.kind, MemberEventKind::Joined);
+    kill_own_agent();
     assert_eq!(next().await.kind, MemberEventKind::Joined);
     assert!(Command::new("serf").args(["leave", "-rpc-addr=127.0.7.2:7373"]).status().unwrap().success());
     assert_eq!(next().await.kind, MemberEventKind::Left);
