@@ -109,7 +109,6 @@ fn describe() {
     describe_counter!("controller_member_events_total", "What the gossip said of nodes");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn stock(page: &Page) {
     let units: usize = page.groups.values().map(|group| group.units.len()).sum();
     gauge!("controller_vcs").set(page.groups.len() as f64);

@@ -159,7 +159,7 @@ async fn next_line(output: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>)
 
 /// The file of `serf agent`. It is on no command line, where every user of the machine could read the key.
 fn configuration(settings: &Settings, key: &SecretString) -> String {
-    let mut configuration = json!({
+    let mut members = json!({
         "node_name": settings.name,
         "tags": { "role": "pvcc" },
         "bind": settings.bind.to_string(),
@@ -167,14 +167,13 @@ fn configuration(settings: &Settings, key: &SecretString) -> String {
         "rpc_auth": key.expose(),
         "log_level": "INFO",
         "profile": PROFILE,
+        "discover": settings.discover,
+        "snapshot_path": settings.snapshot,
     });
-    if let Some(discover) = &settings.discover {
-        configuration["discover"] = json!(discover);
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
-    if let Some(snapshot) = &settings.snapshot {
-        configuration["snapshot_path"] = json!(snapshot);
-    }
-    configuration.to_string()
+    members.to_string()
 }
 
 fn find(program: &Path) -> Result<PathBuf, StartError> {
