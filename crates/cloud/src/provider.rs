@@ -27,7 +27,7 @@ pub trait Provider: Send + Sync + fmt::Debug + 'static {
     async fn create(&self, place: &Place, order: &Order) -> Result<Machine>;
 
     /// Looks at a machine that was ordered, and does what is left to do until it is as ordered (disks to attach). `None`: it is gone, or
-    /// never was.
+    /// never was. One that ended is shown as [`crate::MachineState::Gone`], with the provider's reason, while the provider still lists it.
     async fn settle(&self, place: &Place, order: &Order) -> Result<Option<Machine>>;
 
     /// Removes the machine, whatever state it is in. `true` once nothing of it is left.
