@@ -45,7 +45,7 @@ impl Account {
         accounts
     }
 
-    async fn at(emulator: Emulator) -> Self {
+    pub(crate) async fn at(emulator: Emulator) -> Self {
         let proxy = Proxy::before(&emulator.endpoint).await;
         let context = Context {
             env: Env::fixed([("AWS_ENDPOINT_URL_EC2", proxy.endpoint.clone())]),

@@ -29,24 +29,30 @@ impl Emulator {
         }
         able
     }
+
+    /// A moto of its own, as it checks either nobody's rights or everybody's.
+    pub(crate) fn that_checks_rights() -> Option<Emulator> {
+        static STARTED: OnceLock<Option<Started>> = OnceLock::new();
+        of("moto", "TRUSTKEEP_TEST_MOTO_SERVER", STARTED.get_or_init(start_moto))
+    }
 }
 
 fn moto() -> Option<Emulator> {
     static STARTED: OnceLock<Option<Started>> = OnceLock::new();
-    let started = STARTED.get_or_init(|| {
-        let program = std::env::var("TRUSTKEEP_TEST_MOTO_SERVER").ok()?;
-        let mut images = NamedTempFile::new().unwrap();
-        images.write_all(images_of_moto().as_bytes()).unwrap();
-        let environment = [
-            ("MOTO_AMIS_PATH", images.path().to_str().unwrap()),
-            ("MOTO_ENABLE_AMI_VALIDATION", "true"),
-            ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
-            ("MOTO_ENABLE_KEYPAIR_VALIDATION", "false"),
-        ];
-        let started = start(&[&program, "-H", "127.0.0.1", "-p", "0"], &environment);
-        Some(Started { _images: Some(images), ..started })
-    });
-    of("moto", "TRUSTKEEP_TEST_MOTO_SERVER", started)
+    of("moto", "TRUSTKEEP_TEST_MOTO_SERVER", STARTED.get_or_init(start_moto))
+}
+
+fn start_moto() -> Option<Started> {
+    let program = std::env::var("TRUSTKEEP_TEST_MOTO_SERVER").ok()?;
+    let mut images = NamedTempFile::new().unwrap();
+    images.write_all(images_of_moto().as_bytes()).unwrap();
+    let environment = [
+        ("MOTO_AMIS_PATH", images.path().to_str().unwrap()),
+        ("MOTO_ENABLE_AMI_VALIDATION", "true"),
+        ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
+    ];
+    let started = start(&[&program, "-H", "127.0.0.1", "-p", "0"], &environment);
+    Some(Started { _images: Some(images), ..started })
 }
 
 fn ministack() -> Option<Emulator> {

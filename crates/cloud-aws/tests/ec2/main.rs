@@ -20,4 +20,5 @@ mod images;
 mod machines;
 mod proxy;
 mod refusals;
+mod rights;
 mod spot;
