@@ -78,7 +78,6 @@ impl Visit<'_> {
             .set("AvailabilityZone", &zone)
             .set("Size", &size.to_string())
             .maybe("VolumeType", self.place.text("type"))
-            .maybe("Iops", self.place.number("iops").map(|iops| iops.to_string()).as_deref())
             .maybe("SnapshotId", snapshot.as_deref())
             // Unlike nodes, disks have one life: a client token is enough.
             .set("ClientToken", &order.token)

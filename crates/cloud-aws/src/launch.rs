@@ -25,7 +25,7 @@ impl Visit<'_> {
     /// with the instance that this made, even if that is terminated.
     pub(crate) async fn launch(&self, order: &Order, gone: &[Instance]) -> Result<Machine> {
         let parameters = self.parameters(order).await?;
-        let (mut life, mut lost) = (gone.len(), 0);
+        let (mut life, mut lost, mut taken) = (gone.len(), 0, 0);
         while life < gone.len() + LIVES_MAX {
             let request = parameters.clone().set("ClientToken", &format!("{}-{life}", order.token));
             let failure = match self.ec2.run(request).await {
@@ -40,8 +40,20 @@ impl Visit<'_> {
                 Err(failure) => failure,
             };
             let is_mismatch = failure.code() == "IdempotentParameterMismatch";
+            if failure.code() == "InvalidIPAddress.InUse" {
+                let fault = Fault::from(failure);
+                if let Some(fault) = self.in_use(order.address, &fault).await? {
+                    return Err(fault);
+                }
+                taken += 1;
+                if taken >= self.attempts_max() {
+                    return Err(fault);
+                }
+                self.pause(taken).await;
+                continue;
+            }
             if !failure.is_unsettled() && !is_mismatch {
-                return Err(self.refused(failure, order, gone));
+                return Err(failure.into());
             }
             // It may be there: an answer was lost, or the same order came with other parameters before.
             lost += 1;
@@ -92,18 +104,14 @@ impl Visit<'_> {
             .maybe("PrivateIpAddress", address.map(|address| address.to_string()).as_deref())
             .set("UserData", &STANDARD.encode(user_data::cloud_config(&order.public_key)))
             .tags(tagged);
-        let number = |key: &str| self.place.number(key).map(|number| number.to_string());
-        let root = [
-            ("VolumeSize", number("volume_size")),
-            ("VolumeType", self.place.text("volume_type").map(str::to_owned)),
-            ("Iops", number("iops")),
-        ];
+        let size = self.place.number("volume_size").map(|gib| gib.to_string());
+        let root = [("VolumeSize", size.as_deref()), ("VolumeType", self.place.text("volume_type"))];
         if root.iter().any(|(_, value)| value.is_some()) {
             parameters = parameters
                 .set("BlockDeviceMapping.1.DeviceName", &image.root_device)
                 .set("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true");
             for (key, value) in root {
-                parameters = parameters.maybe(&format!("BlockDeviceMapping.1.Ebs.{key}"), value.as_deref());
+                parameters = parameters.maybe(&format!("BlockDeviceMapping.1.Ebs.{key}"), value);
             }
         }
         Ok(market.into_iter().fold(parameters, |parameters, (key, value)| parameters.set(key, &value)))
@@ -118,22 +126,33 @@ impl Visit<'_> {
             || is_old
     }
 
-    fn refused(&self, failure: crate::fault::Failure, order: &Order, gone: &[Instance]) -> Fault {
-        let is_in_use = failure.code() == "InvalidIPAddress.InUse";
-        let fault = Fault::from(failure);
-        match order.address {
-            // An interface is given up some time after its instance.
-            Some(address)
-                if is_in_use && gone.iter().any(|earlier| machine::of(earlier).address == Some(address)) =>
-            {
-                let text = format!(
-                    "{address} is still held by the instance that was just removed. It will be tried again"
-                );
-                Fault::new(Kind::Unavailable, text)
+    /// Who has an address that EC2 says is in use. `None`: nobody that is listed, so it may be given free in a moment.
+    async fn in_use(&self, address: Option<IpAddr>, says: &Fault) -> Result<Option<Fault>> {
+        let Some(address) = address else { return Ok(Some(says.clone())) };
+        let text = address.to_string();
+        let filters: [(&str, &[&str]); 2] =
+            [("private-ip-address", &[&text]), ("subnet-id", &[&self.site.subnet])];
+        let holders = self.ec2.instances(&filters).await?;
+        let has_it = |instance: &&Instance| instance.private_ip_address.as_deref() == Some(text.as_str());
+        Ok(holders.iter().filter(has_it).find_map(|holder| {
+            let id = &holder.instance_id;
+            match Life::of(holder) {
+                Life::Terminated => None,
+                Life::ShuttingDown => {
+                    let text = format!(
+                        "{address} is still held by {id}, which is being removed. It will be tried again"
+                    );
+                    Some(Fault::new(Kind::Unavailable, text))
+                }
+                _ => {
+                    let name = holder.tag_set.value("Name");
+                    Some(Fault::new(
+                        Kind::Conflict,
+                        format!("{address} belongs to {id} ({name}): {}", says.text),
+                    ))
+                }
             }
-            Some(address) => fault.during(address),
-            None => fault,
-        }
+        }))
     }
 
     /// Checks what emulators do not, and what EC2 says less plainly.

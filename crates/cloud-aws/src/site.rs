@@ -83,7 +83,7 @@ fn credentials(place: &Place, provider: &str) -> Result<Credentials> {
     Ok(Credentials {
         access_key_id: access_key_id.to_owned(),
         secret_access_key: SecretString::new(needed("secret_key")?.to_owned()),
-        session_token: given("session_token").map(|token| SecretString::new(token.to_owned())),
+        session_token: None,
         expires_at: None,
         source: "the unit's spec",
     })
