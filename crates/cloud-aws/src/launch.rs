@@ -34,6 +34,7 @@ impl Visit<'_> {
                     continue;
                 }
                 Ok(Some(instance)) => {
+                    self.aws.shared.recent.add(&self.site.owner, &order.token, &instance);
                     return Ok(Machine { token: order.token.clone(), ..machine::of(&instance) });
                 }
                 Ok(None) => return Err(Fault::new(Kind::Unavailable, "RunInstances: EC2 named no instance")),

@@ -34,6 +34,7 @@ mod launch;
 mod machine;
 mod memory;
 mod provider;
+mod recent;
 mod site;
 mod spot;
 pub mod tags;

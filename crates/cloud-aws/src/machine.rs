@@ -91,7 +91,8 @@ impl Visit<'_> {
     pub(crate) async fn find(&self, token: &str) -> Result<Found> {
         let (node, owner) = (format!("tag:{}", tags::NODE), format!("tag:{}", tags::OWNER));
         let filters: [(&str, &[&str]); 2] = [(&node, &[token]), (&owner, &[&self.site.owner])];
-        let instances = self.ec2.instances(&filters).await?;
+        let mut instances = self.ec2.instances(&filters).await?;
+        instances.extend(self.aws.shared.recent.unlisted(&self.site.owner, token, &instances));
         let (mut gone, mut alive): (Vec<_>, Vec<_>) =
             instances.into_iter().partition(|instance| Life::of(instance).is_over());
         alive.sort_by(|a, b| a.launch_time.cmp(&b.launch_time));

@@ -11,6 +11,7 @@ use crate::ec2::Ec2;
 use crate::image::Choice;
 use crate::machine::{self, Life};
 use crate::memory::Memory;
+use crate::recent::Recent;
 use crate::site::Site;
 
 /// Amazon EC2, on demand ([`Aws::new`]) or spot ([`Aws::spot`]). Cheap to clone; what it remembers is shared.
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) architectures: Memory<(String, String), String>,
     /// By region, account's key, subnet.
     pub(crate) subnets: Memory<(String, String, String), crate::ec2::Subnet>,
+    pub(crate) recent: Recent,
 }
 
 impl Aws {
@@ -75,7 +77,8 @@ impl Aws {
         let clock = || context.clock.clone();
         let (images, architectures, subnets) =
             (Memory::new(clock()), Memory::new(clock()), Memory::new(clock()));
-        let shared = Shared { context, settings, connections, images, architectures, subnets };
+        let recent = Recent::new(clock());
+        let shared = Shared { context, settings, connections, images, architectures, subnets, recent };
         Ok(Self { market: Market::OnDemand, shared: Arc::new(shared) })
     }
 

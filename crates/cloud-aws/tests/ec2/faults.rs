@@ -225,3 +225,27 @@ async fn an_address_that_the_earlier_machine_still_holds_is_waited_for() {
         assert_eq!(account.living(&order.token).await, 1);
     }
 }
+
+#[tokio::test]
+async fn a_machine_that_is_not_listed_yet_is_not_taken_for_gone() {
+    for account in Account::each(&[]).await {
+        let (place, order) = (account.place(json!({})), order());
+        // As EC2 does for some seconds.
+        account.proxy.rule(|request| match request.action.as_str() {
+            "DescribeInstances" => Fate::Answer(
+                200,
+                "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".into(),
+            ),
+            _ => Fate::Pass,
+        });
+        let made = account.aws.create(&place, &order).await.unwrap();
+        assert_eq!(account.aws.settle(&place, &order).await.unwrap().unwrap().id, made.id);
+        assert_eq!(account.aws.create(&place, &order).await.unwrap().id, made.id);
+        assert_eq!(account.proxy.seen("RunInstances").len(), 1);
+        assert_eq!(account.aws.settle(&place, &crate::account::order()).await.unwrap(), None);
+        account.aws.delete(&place, &order.token).await.unwrap();
+        assert_eq!(account.living(&order.token).await, 0);
+        account.proxy.rule(|_| Fate::Pass);
+        assert!(account.aws.delete(&place, &order.token).await.unwrap());
+    }
+}
