@@ -42,7 +42,7 @@ def _config_schema() -> dict[str, Any]:
     for provider in PROVIDERS.values():
         if provider.credentials:
             # What a provider needs is asked for where it is used: the file may have sections that nobody filled in.
-            sections[provider.cloud] = {
+            sections[provider.section] = {
                 "type": ["object", "null"],
                 "properties": {key: _TEXT for key in [*provider.credentials, "private_network"]},
             }

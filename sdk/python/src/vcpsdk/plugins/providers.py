@@ -28,7 +28,7 @@ class Field:
 class Provider:
     """A provider of nodes, or of disks (`name` ends with `_disk`).
 
-    `cloud` is the provider's name in documents and in the configuration. `fields` stand in the order in which they are sent,
+    `cloud` is the provider's name in documents, `section` in the configuration. `fields` stand in the order in which they are sent,
     `shown` are the keys that `print(spec)` shows. `gap` and `deep` are the layout in which the original shows them.
     """
 
@@ -37,6 +37,7 @@ class Provider:
     fields: tuple[Field, ...]
     shown: tuple[str, ...]
     cloud: str = ""
+    section: str = ""
     tags: bool = False
     gap: bool = False
     deep: bool = False
@@ -44,6 +45,7 @@ class Provider:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cloud", self.cloud or self.name)
+        object.__setattr__(self, "section", self.section or self.cloud)
 
     @property
     def cci_version(self) -> str:
@@ -92,7 +94,7 @@ _ALL = (
              shown=("instance_type", "volume_size", "volume_type", "volume_id", "cloud_image", "ip_address_list")),
     Provider("aws_disk", "1.0+20190408", cloud="aws", tags=True, unit_type="storage", shown=("size", "type", "cloud_image"),
              fields=(_number("size"), _text("type"), _IMAGE, _credential("access_key"), _credential("secret_key"))),
-    Provider("aws_spot", "1.1+20191001", tags=True, fields=(
+    Provider("aws_spot", "1.1+20191001", section="aws", tags=True, fields=(
                  Field("spot_type", OWN, "spot_type", default="one-time"),
                  Field("spot_price", OWN, "spot_price", "any", "", quoted=True),
                  Field("block_duration_minutes", OWN, "block_duration_minutes", "int", 0), *_AWS_MACHINE),

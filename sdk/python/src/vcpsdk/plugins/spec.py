@@ -43,10 +43,10 @@ class VcpSpecResource:
         flavors = files.load("vcp_flavor").get(provider_name) or {}
         if flavor not in flavors:
             raise VcpSDKError(f"no flavor provider_name[{provider_name}] flavor[{flavor}]")
-        section = config.get(self.provider.cloud) or {}
+        section = config.get(self.provider.section) or {}
         for key in self.provider.credentials:
             if key not in section:
-                raise VcpSDKError(f"{files.path('vcp_config')}: {self.provider.cloud} has no [{key}]")
+                raise VcpSDKError(f"{files.path('vcp_config')}: {self.provider.section} has no [{key}]")
         options = config.get("spec_options") or {}
         self._set("_unit", {
             "private_network": section.get("private_network", "default"), "count": 1, "image": BASE_IMAGE, "recovery_mode": "none",
