@@ -1,18 +1,15 @@
 """Our SDK with the real controller: the first calls of every notebook, refusals as notebooks see them, and users."""
 
 import logging
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 import processes
+from sdk_place import configured
 from vcpsdk.vcp_tools import VcpSDKError
 from vcpsdk.vcpsdk import VcpSDK
-
-EXAMPLES = Path(__file__).parents[3] / "sdk" / "python" / "config"
 
 
 @pytest.fixture
@@ -20,11 +17,7 @@ def sdk_of(controller, tmp_path, monkeypatch):
     """Makes SDKs for tokens; each keeps what it asked in `.asked`."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", controller.ca)
     monkeypatch.setenv("VCPSDK_POLL_SECONDS", "0.1")
-    shutil.copy(EXAMPLES / "vcp_flavor.yml.example", tmp_path / "vcp_flavor.yml")
-    config = (EXAMPLES / "vcp_config.yml.example").read_text()
-    config = config.replace("host: 192.0.2.10 ", "host: 127.0.0.1 ").replace("    # vcc_port: 443", f"    vcc_port: {controller.port}")
-    config = config.replace("    # vault_port: 8443", f"    vault_port: {controller.vault_port}\n    wait_timeout_sec: 30")
-    (tmp_path / "vcp_config.yml").write_text(config)
+    configured(tmp_path, controller)
 
     def made(token):
         sdk = VcpSDK(token, config_dir=str(tmp_path))
