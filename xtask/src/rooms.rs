@@ -13,6 +13,7 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "trustkeep-e2e",
         "trustkeep-bench-agent",
+        "trustkeep-bench-controller",
         "trustkeep-bench-ledger",
         "trustkeep-bench-store",
         "trustkeep-bench-vault",
