@@ -1,12 +1,12 @@
 //! Looking after nodes: one that ends, or whose machine does, is noticed and said; one that returns, too.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use trustkeep_cloud::{Fault, Inspection, Kind, MachineState};
 
 use super::node::{Failure, lost};
@@ -14,8 +14,9 @@ use super::{Item, Jobs, sweep};
 use crate::book::{Found, Page};
 use crate::model::{Node, NodeState, Wanted};
 
-/// How many nodes are looked at at once.
-const LOOKS_MAX: usize = 32;
+/// How many nodes are looked at at once. A silent machine takes 12 s, so that with a check every 30 s the others still have their turn
+/// while 600 are silent. Of logins there are fewer at once.
+const LOOKS_MAX: usize = 256;
 /// How often to find out whose turn it is.
 const TICK: Duration = Duration::from_secs(1);
 /// One lost answer is no proof: the second look comes after this.
@@ -23,37 +24,50 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 /// How often servers are tried on which something was left.
 const LEFT_EVERY: Duration = Duration::from_secs(60);
 
+/// When it is a node's turn, and the look that is not over yet: where many machines are silent at once, looks last longer than it
+/// takes until the next is due, and would be ever more.
+struct Turn {
+    at: Instant,
+    look: Weak<()>,
+}
+
 /// Looks after all nodes until the shutdown.
 pub(super) async fn watch(jobs: &Jobs) {
     let shutdown = jobs.0.shutdown.clone();
     let (slots, mut looks) = (Arc::new(Semaphore::new(LOOKS_MAX)), JoinSet::new());
-    let mut due: HashMap<String, Instant> = HashMap::new();
+    let mut due: HashMap<String, Turn> = HashMap::new();
+    // Not a sleep of its own in each round: looks that end one after the other would put it off for ever.
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut left_due = Instant::now() + LEFT_EVERY;
     let mut sweep_due = Instant::now();
     loop {
         tokio::select! {
             () = shutdown.wait() => break,
-            () = tokio::time::sleep(TICK) => {}
+            _ = ticks.tick() => {}
             () = jobs.0.hurried.notified() => {}
             Some(_) = looks.join_next() => continue,
         }
         let (now, page) = (Instant::now(), jobs.parts().book.page());
         let hurried = std::mem::take(&mut *jobs.0.hurry.lock());
-        due.retain(|id, _| page.nodes().any(|(_, _, node)| node.id == *id));
+        let there: HashSet<&str> = page.nodes().map(|(_, _, node)| node.id.as_str()).collect();
+        due.retain(|id, _| there.contains(id.as_str()));
         for (group, _, node) in page.nodes().filter(|(_, _, node)| is_watched(node)) {
             let item = Item { vcid: group.vcid.clone(), id: node.id.clone() };
             let is_hurried = hurried.contains(&item);
             let first = || now + spread(&node.id, jobs.parts().patience.check);
-            let at = due.entry(node.id.clone()).or_insert_with(first);
-            if *at > now && !is_hurried {
+            let turn = due.entry(node.id.clone()).or_insert_with(|| Turn { at: first(), look: Weak::new() });
+            if !is_hurried && (turn.at > now || turn.look.strong_count() > 0) {
                 continue;
             }
-            *at = now + jobs.parts().patience.check;
+            let mark = Arc::new(());
+            *turn = Turn { at: now + jobs.parts().patience.check, look: Arc::downgrade(&mark) };
             let (jobs, slots) = (jobs.clone(), slots.clone());
             looks.spawn(async move {
                 if let Ok(_slot) = slots.acquire().await {
                     look(&jobs, &item, is_hurried).await;
                 }
+                drop(mark);
             });
         }
         if now > sweep_due {
