@@ -142,18 +142,26 @@ impl Api {
         }
     }
 
-    /// Removes a unit group with everything in it and waits until it is gone.
+    /// Removes all units of a unit group, then itself, as the SDK cleans up; waits until it is gone.
     pub(crate) async fn delete_group(
         &self,
         connection: &mut Tls,
         vcid: &str,
         count: usize,
     ) -> anyhow::Result<()> {
-        let path = format!("/vcs/{vcid}");
-        connection.send(&self.call("DELETE", &path, &json!({ "force": "false" }))).await?;
+        let (path, politely) = (format!("/vcs/{vcid}"), json!({ "force": "false" }));
         let (look, began) = (self.call("GET", &path, &Value::Null), Instant::now());
+        let group = connection.ask(&look).await?;
+        for name in list(&group, "unit").filter_map(|unit| unit.get("name")?.as_str()) {
+            connection.send(&self.call("DELETE", &format!("{path}/{name}"), &politely)).await?;
+        }
+        while list(&connection.ask(&look).await?, "unit").next().is_some() {
+            ensure!(began.elapsed() < PATIENCE, "units are still there after {PATIENCE:?}");
+            tokio::time::sleep(pause(count)).await;
+        }
+        connection.send(&self.call("DELETE", &path, &politely)).await?;
         while connection.status(&look).await? != "404" {
-            ensure!(began.elapsed() < PATIENCE, "nodes are still there after {PATIENCE:?}");
+            ensure!(began.elapsed() < PATIENCE, "the unit group is still there after {PATIENCE:?}");
             tokio::time::sleep(pause(count)).await;
         }
         Ok(())

@@ -169,6 +169,8 @@ impl Handler for Login {
         command: &[u8],
         session: &mut Session,
     ) -> anyhow::Result<()> {
+        // The session may be one that was open already.
+        self.server.path.lock().began.get_or_insert_with(Instant::now);
         match self.channels.remove(&id) {
             Some(channel) if command == b"docker system dial-stdio" => {
                 session.channel_success(id)?;
