@@ -18,6 +18,7 @@ use http::header::{CONNECTION, CONTENT_TYPE};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trustkeep_chassis::http::{
     Body, BodyError, Incoming, Listener, Refusal as ListenerRefusal, RequestContext, collect, service_fn,
@@ -79,7 +80,8 @@ impl Rest {
     /// There is no such node.
     pub fn node(controller: &Controller, vcid: &str, unit: &str, node: &str) -> Result<Value, Refusal> {
         let (unit, node) = controller.any_node(vcid, unit, node)?;
-        Ok(view::node(controller, &unit, &node))
+        let shown = serde_json::to_value(view::node(controller, &unit, &node));
+        shown.map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the node: {error}")))
     }
 
     /// Answers one request.
@@ -102,7 +104,7 @@ impl Rest {
         if let Some(Found { route, .. }) = &found
             && route.is_open
         {
-            return Ok(answer(StatusCode::OK, &json!({})));
+            return Ok(answer(StatusCode::OK, Bytes::from_static(b"{}")));
         }
         let token = token(&head.headers)?;
         let caller = self.0.controller.parts().secrets.who(token).await?;
@@ -124,8 +126,8 @@ impl Rest {
         let body = if body.is_empty() { Map::new() } else { object(&body)? };
         let version = &self.0.version;
         let call = Call { controller: &self.0.controller, version, asker, token, words, body };
-        let value = (route.handler)(&call).await?;
-        Ok(answer(route.status, &value))
+        let json = (route.handler)(&call).await?;
+        Ok(answer(route.status, json))
     }
 
     /// `{"message": "<date>: <exception>: <id>:<text>"}`, as the original words it.
@@ -135,7 +137,7 @@ impl Rest {
         let (id, exception) = (id.unwrap_or_default(), refusal.kind.exception());
         let message = format!("{now}: {exception}: {id}:{}", refusal.text);
         let status = StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = answer(status, &json!({ "message": message }));
+        let mut response = answer(status, Bytes::from(json!({ "message": message }).to_string()));
         if refusal.kind == RefusalKind::TooLarge {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -152,8 +154,14 @@ pub fn refusal(refused: ListenerRefusal) -> Response<Bytes> {
     response
 }
 
-fn answer(status: StatusCode, value: &Value) -> Answer {
-    let mut response = Response::new(Full::from(value.to_string()));
+/// An answer's JSON.
+fn written(value: &impl Serialize) -> Result<Bytes, Refusal> {
+    let bytes = serde_json::to_vec(value).map(Bytes::from);
+    bytes.map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the answer: {error}")))
+}
+
+fn answer(status: StatusCode, json: Bytes) -> Answer {
+    let mut response = Response::new(Full::new(json));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

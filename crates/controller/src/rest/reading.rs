@@ -1,9 +1,11 @@
 //! What changes nothing.
 
+use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::view;
+use super::{view, written};
 use crate::refusal::Refusal;
 use crate::service::Member;
 
@@ -32,28 +34,33 @@ pub(super) async fn vpn_catalog(call: &Call<'_>) -> Result<Value, Refusal> {
     Ok(json!({ "vpn_catalog": call.controller.parts().networks.document() }))
 }
 
-pub(super) async fn vcs(call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) async fn vcs(call: &Call<'_>) -> Result<Bytes, Refusal> {
+    #[derive(Serialize)]
+    struct Groups<'a> {
+        vcs: Vec<view::GroupView<'a>>,
+    }
+
     let groups = call.controller.groups(&call.asker)?;
     let page = call.controller.parts().book.page();
-    let vcs: Vec<_> = groups.iter().map(|group| view::group(call.controller, &page, group)).collect();
-    Ok(json!({ "vcs": vcs }))
+    let vcs = groups.iter().map(|group| view::group(call.controller, &page, group)).collect();
+    written(&Groups { vcs })
 }
 
-pub(super) async fn vc(call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) async fn vc(call: &Call<'_>) -> Result<Bytes, Refusal> {
     let group = call.controller.group(&call.asker, call.word(0))?;
-    Ok(view::group(call.controller, &call.controller.parts().book.page(), &group))
+    written(&view::group(call.controller, &call.controller.parts().book.page(), &group))
 }
 
-pub(super) async fn unit(call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) async fn unit(call: &Call<'_>) -> Result<Bytes, Refusal> {
     let (group, unit) = call.controller.unit(&call.asker, call.word(0), call.word(1))?;
-    Ok(view::unit(call.controller, &call.controller.parts().book.page(), &group, &unit))
+    written(&view::unit(call.controller, &call.controller.parts().book.page(), &group, &unit))
 }
 
-pub(super) async fn node(call: &Call<'_>) -> Result<Value, Refusal> {
+pub(super) async fn node(call: &Call<'_>) -> Result<Bytes, Refusal> {
     let found = call.controller.member(&call.asker, call.word(0), call.word(1), call.word(2))?;
     let page = call.controller.parts().book.page();
-    Ok(match found {
-        (_, unit, Member::Node(node)) => view::node(call.controller, &unit, &node),
-        (_, _, Member::Disk(disk)) => view::disk(call.controller, &page, &disk),
-    })
+    match found {
+        (_, unit, Member::Node(node)) => written(&view::node(call.controller, &unit, &node)),
+        (_, _, Member::Disk(disk)) => written(&view::disk(call.controller, &page, &disk)),
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::call::Call;
-use super::{BASE, reading, writing};
+use super::{BASE, reading, writing, written};
 use crate::refusal::Refusal;
 
 /// One operation.
@@ -30,8 +31,8 @@ impl Route {
 /// Carries an operation out.
 pub(super) type Handler = for<'a> fn(&'a Call<'a>) -> Outcome<'a>;
 
-/// What comes of it.
-pub(super) type Outcome<'a> = Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send + 'a>>;
+/// What comes of it: the JSON of the answer.
+pub(super) type Outcome<'a> = Pin<Box<dyn Future<Output = Result<Bytes, Refusal>> + Send + 'a>>;
 
 /// A route, and the words that stand for its stars.
 pub(super) struct Found<'a> {
@@ -90,32 +91,39 @@ const fn write(method: &'static str, path: &'static [&'static str], handler: Han
     Route { method, path, status: StatusCode::ACCEPTED, is_open: false, handler }
 }
 
+async fn shown<T: Serialize>(outcome: impl Future<Output = Result<T, Refusal>>) -> Result<Bytes, Refusal> {
+    written(&outcome.await?)
+}
+
 /// The first that fits counts: fixed words stand before stars.
 static ROUTES: &[Route] = &[
-    get(&[], |call| Box::pin(reading::base(call))),
-    Route { is_open: true, ..get(&[""], |call| Box::pin(reading::base(call))) },
-    Route { is_open: true, ..get(&["health"], |call| Box::pin(reading::base(call))) },
-    get(&["accounts", "authority"], |call| Box::pin(reading::authority(call))),
-    get(&["version"], |call| Box::pin(reading::version(call))),
-    get(&["publickey"], |call| Box::pin(reading::publickey(call))),
-    get(&["vpn_catalog"], |call| Box::pin(reading::vpn_catalog(call))),
+    get(&[], |call| Box::pin(shown(reading::base(call)))),
+    Route { is_open: true, ..get(&[""], |call| Box::pin(shown(reading::base(call)))) },
+    Route { is_open: true, ..get(&["health"], |call| Box::pin(shown(reading::base(call)))) },
+    get(&["accounts", "authority"], |call| Box::pin(shown(reading::authority(call)))),
+    get(&["version"], |call| Box::pin(shown(reading::version(call)))),
+    get(&["publickey"], |call| Box::pin(shown(reading::publickey(call)))),
+    get(&["vpn_catalog"], |call| Box::pin(shown(reading::vpn_catalog(call)))),
     get(&["vcs"], |call| Box::pin(reading::vcs(call))),
-    write("POST", &["vcs"], |call| Box::pin(writing::create_vc(call))),
-    Route { status: StatusCode::OK, ..write("POST", &["vcs", "fail"], |call| Box::pin(writing::fail(call))) },
+    write("POST", &["vcs"], |call| Box::pin(shown(writing::create_vc(call)))),
+    Route {
+        status: StatusCode::OK,
+        ..write("POST", &["vcs", "fail"], |call| Box::pin(shown(writing::fail(call))))
+    },
     get(&["vcs", "*"], |call| Box::pin(reading::vc(call))),
-    write("POST", &["vcs", "*"], |call| Box::pin(writing::add_unit(call))),
-    write("PUT", &["vcs", "*"], |call| Box::pin(writing::update_vc(call))),
-    write("PATCH", &["vcs", "*"], |call| Box::pin(writing::change_vc(call))),
-    write("DELETE", &["vcs", "*"], |call| Box::pin(writing::delete_vc(call))),
+    write("POST", &["vcs", "*"], |call| Box::pin(shown(writing::add_unit(call)))),
+    write("PUT", &["vcs", "*"], |call| Box::pin(shown(writing::update_vc(call)))),
+    write("PATCH", &["vcs", "*"], |call| Box::pin(shown(writing::change_vc(call)))),
+    write("DELETE", &["vcs", "*"], |call| Box::pin(shown(writing::delete_vc(call)))),
     get(&["vcs", "*", "*"], |call| Box::pin(reading::unit(call))),
-    write("PUT", &["vcs", "*", "*"], |call| Box::pin(writing::add_nodes(call))),
-    write("DELETE", &["vcs", "*", "*"], |call| Box::pin(writing::delete_unit(call))),
+    write("PUT", &["vcs", "*", "*"], |call| Box::pin(shown(writing::add_nodes(call)))),
+    write("DELETE", &["vcs", "*", "*"], |call| Box::pin(shown(writing::delete_unit(call)))),
     get(&["vcs", "*", "*", "*"], |call| Box::pin(reading::node(call))),
-    write("DELETE", &["vcs", "*", "*", "*"], |call| Box::pin(writing::delete_node(call))),
-    write("PATCH", &["vcs", "*", "*", "*"], |call| Box::pin(writing::tell_unit(call))),
+    write("DELETE", &["vcs", "*", "*", "*"], |call| Box::pin(shown(writing::delete_node(call)))),
+    write("PATCH", &["vcs", "*", "*", "*"], |call| Box::pin(shown(writing::tell_unit(call)))),
     Route {
         status: StatusCode::ACCEPTED,
-        ..get(&["vcs", "*", "*", "*", "backup"], |call| Box::pin(writing::backup(call)))
+        ..get(&["vcs", "*", "*", "*", "backup"], |call| Box::pin(shown(writing::backup(call))))
     },
-    write("PATCH", &["vcs", "*", "*", "*", "*"], |call| Box::pin(writing::tell_node(call))),
+    write("PATCH", &["vcs", "*", "*", "*", "*"], |call| Box::pin(shown(writing::tell_node(call)))),
 ];
