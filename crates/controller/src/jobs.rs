@@ -25,8 +25,8 @@ use trustkeep_chassis::shutdown::Shutdown;
 
 use crate::parts::Parts;
 
-/// How many nodes and disks are worked on at once; the others wait.
-const AT_ONCE_MAX: usize = 256;
+/// How many nodes and disks are worked on at once; the others wait. Each may hold an SSH session, which takes 130 KiB.
+const AT_ONCE_MAX: usize = 128;
 
 /// The tasks. Cheap to clone; all clones are one.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::{Certificate, Method, Url};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use trustkeep_controller::secrets::SecretsError;
 
 /// Where a vault is.
@@ -22,6 +23,8 @@ pub(crate) struct Place {
 pub(super) struct Transport {
     http: reqwest::Client,
     url: Url,
+    /// Jobs of hundreds of nodes ask in the same moment; a connection for each, which is kept open for a while, is memory at both ends.
+    slots: Semaphore,
 }
 
 impl fmt::Debug for Transport {
@@ -41,6 +44,7 @@ impl Transport {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .pool_max_idle_per_host(AT_ONCE_MAX)
             .connect_timeout(CONNECT_TIME_MAX)
             .timeout(TIME_MAX)
             .user_agent(concat!("trustkeep/", env!("CARGO_PKG_VERSION")));
@@ -54,7 +58,7 @@ impl Transport {
             builder = builder.tls_certs_only(Vec::new());
         }
         let http = builder.build().context("no HTTP client for the vault")?;
-        Ok(Self { http, url: place.url.clone() })
+        Ok(Self { http, url: place.url.clone(), slots: Semaphore::new(AT_ONCE_MAX) })
     }
 
     /// Asks for a path below `/v1/`, with a token.
@@ -79,6 +83,8 @@ impl Transport {
         if let Some(body) = body {
             request = request.json(&body);
         }
+        let slot = self.slots.acquire().await;
+        let _slot = slot.map_err(|error| SecretsError::Unavailable(error.to_string()))?;
         let unavailable = |error: reqwest::Error| SecretsError::Unavailable(innermost(&error));
         let mut response = request.send().await.map_err(unavailable)?;
         let status = response.status().as_u16();
@@ -152,6 +158,8 @@ fn innermost(error: &reqwest::Error) -> String {
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 const TIME_MAX: Duration = Duration::from_secs(15);
 /// The accessors of all tokens are one answer.
+/// Requests at once; the others wait.
+const AT_ONCE_MAX: usize = 16;
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
