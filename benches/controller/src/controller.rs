@@ -47,7 +47,7 @@ impl Controller {
             json!({ "command": "token-create", "user_name": null, "readonly": false, "form": "uuid" });
         let answer = Connection::over(socket).ask(&Request::post("/", &[], &order)).await?;
         let token = answer.pointer("/result/token").and_then(|token| token.as_str()).context("a token")?;
-        Ok(Api::new(self.ports[0], &self.authority(), token.to_owned())?)
+        Api::new(self.ports[0], &self.authority(), token.to_owned())
     }
 
     /// The bytes that its records take on disk.
