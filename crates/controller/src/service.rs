@@ -54,6 +54,11 @@ impl Controller {
         &self.parts
     }
 
+    /// The same, for tasks that outlive this handle.
+    pub fn shared_parts(&self) -> Arc<Parts> {
+        self.parts.clone()
+    }
+
     fn kick(&self, vcid: &str, id: &str) {
         self.jobs.kick(Item { vcid: vcid.to_owned(), id: id.to_owned() });
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod administrators;
 mod certificates;
+mod members;
 mod operations;
 mod parts;
 mod secrets;
@@ -147,6 +148,7 @@ pub(crate) async fn start(args: &Args, supervisor: &Supervisor, reload: &Reload)
     let (parts, images) = parts::assemble(&configuration, &data_dir, store, secrets.clone(), clock).await?;
     let controller = Controller::new(parts, supervisor.shutdown().clone());
     supervisor.spawn("controller jobs", controller.jobs().clone().serve());
+    members::follow(&controller, &data_dir, supervisor);
     let desk = Desk { controller: controller.clone(), images, configuration: configuration.clone() };
     let administration = Administration { accounts, secrets, operations: Arc::new(desk) };
     let administration = Arc::new(administration);

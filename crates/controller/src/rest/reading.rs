@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::{view, written};
+use crate::monitoring;
 use crate::refusal::Refusal;
 use crate::service::Member;
 
@@ -32,6 +33,13 @@ pub(super) async fn publickey(call: &Call<'_>) -> Result<Value, Refusal> {
 
 pub(super) async fn vpn_catalog(call: &Call<'_>) -> Result<Value, Refusal> {
     Ok(json!({ "vpn_catalog": call.controller.parts().networks.document() }))
+}
+
+/// For Prometheus, whose `http_sd_configs` take a bare list.
+pub(super) async fn targets(call: &Call<'_>) -> Result<Bytes, Refusal> {
+    call.asker.check()?;
+    let page = call.controller.parts().book.page();
+    written(&monitoring::discovery(&page, |group| call.asker.may_see(group)))
 }
 
 pub(super) async fn vcs(call: &Call<'_>) -> Result<Bytes, Refusal> {

@@ -104,6 +104,7 @@ static ROUTES: &[Route] = &[
     get(&["version"], |call| Box::pin(shown(reading::version(call)))),
     get(&["publickey"], |call| Box::pin(shown(reading::publickey(call)))),
     get(&["vpn_catalog"], |call| Box::pin(shown(reading::vpn_catalog(call)))),
+    get(&["monitoring", "targets"], |call| Box::pin(reading::targets(call))),
     get(&["vcs"], |call| Box::pin(reading::vcs(call))),
     write("POST", &["vcs"], |call| Box::pin(shown(writing::create_vc(call)))),
     Route {

@@ -115,6 +115,10 @@ fn a_unit_grows_shrinks_and_goes() {
         assert_eq!(nodes.iter().map(|node| node["node_no"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(nodes[2]["cloud_instance_address"], "10.0.0.13");
         assert_eq!((&nodes[0]["volumes"], &nodes[0]["error_message"]), (&json!([]), &json!("")));
+        let (status, targets) = call(&rest, Method::GET, "/monitoring/targets", "ann", Value::Null).await;
+        assert_eq!((status, targets.as_array().map(Vec::len)), (200, Some(3)), "{targets}");
+        assert_eq!(targets[0]["targets"], json!(["10.0.0.11:18083"]));
+        assert_eq!(call(&rest, Method::GET, "/monitoring/targets", "bob", Value::Null).await.1, json!([]));
         let node = format!("{path}/{}", nodes[0]["node_id"].as_str().unwrap());
         let (power, said) = call(&rest, Method::PATCH, &format!("{node}/power_off"), "ann", json!({})).await;
         assert_eq!(power, 400, "{said}");

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use trustkeep_aws::Context;
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_cloud::{ControllerKey, ImageStore, OnPremises, Provider, SshHosts};
+use trustkeep_cloud_aws::{Aws, Settings as AwsSettings};
 use trustkeep_controller::book::Book;
 use trustkeep_controller::configuration::Configuration;
 use trustkeep_controller::parts::{Identity, Parts};
@@ -36,7 +38,7 @@ pub(super) async fn assemble(
     let images = ImageStore::new(data_dir.join("images"));
     let parts = Parts {
         book: Book::open(store).await.context("the controller's records")?,
-        providers: providers(),
+        providers: providers()?,
         hosts: Arc::new(SshHosts::new(key, images.clone())),
         secrets,
         networks: configuration.clone(),
@@ -49,9 +51,11 @@ pub(super) async fn assemble(
 }
 
 /// Every provider that has a driver.
-fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
-    let providers: [Arc<dyn Provider>; 1] = [Arc::new(OnPremises)];
-    providers.into_iter().map(|provider| (provider.name().to_owned(), provider)).collect()
+fn providers() -> anyhow::Result<BTreeMap<String, Arc<dyn Provider>>> {
+    let aws = Aws::new(Context::process(), AwsSettings::default())?;
+    let spot = aws.spot();
+    let providers: [Arc<dyn Provider>; 3] = [Arc::new(OnPremises), Arc::new(aws), Arc::new(spot)];
+    Ok(providers.into_iter().map(|provider| (provider.name().to_owned(), provider)).collect())
 }
 
 /// Who this controller is to clouds and nodes, made at the first start.

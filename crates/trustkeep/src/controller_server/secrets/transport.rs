@@ -171,7 +171,8 @@ mod tests {
         let url = "https://vault.example/below/".parse().unwrap();
         trustkeep_chassis::tls::install_provider();
         let place = Place { url, ca_file: None };
-        let transport = Transport { http: reqwest::Client::new(), url: place.url };
+        let slots = Semaphore::new(1);
+        let transport = Transport { http: reqwest::Client::new(), url: place.url, slots };
         let url = |path: &str| transport.url(path).map(String::from);
         assert_eq!(url("cubbyhole/aws/a").as_deref(), Some("https://vault.example/below/v1/cubbyhole/aws/a"));
         assert_eq!(
