@@ -98,11 +98,6 @@ def test_what_fails_is_said_and_returns(place, user):
     assert second in nodes[1]["error_message"]
     servers.tell("heal", second)
     user.await_states(vcid, "w", [RUNNING, RUNNING])
-    servers.tell("new-host-key", first)
-    nodes = user.await_states(vcid, "w", ["HOST_ERROR", RUNNING])
-    assert "host key" in nodes[0]["error_message"]
-    controller.vcc("host-key", "forget", first)
-    user.await_states(vcid, "w", [RUNNING, RUNNING])
     user.remove(vcid)
 
 

@@ -148,6 +148,8 @@ fn read_binds(node: &Node) -> Result<Vec<String>> {
     let is_bind = |text: &str| {
         let parts: Vec<&str> = text.split(':').collect();
         match parts.as_slice() {
+            // As `docker run -v /exported`, which templates use: a volume without a name.
+            [target] => is_path(target),
             [source, target] => (is_path(source) || is_volume(source)) && is_path(target),
             [source, target, modes] => {
                 (is_path(source) || is_volume(source))
