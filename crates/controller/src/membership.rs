@@ -1,7 +1,7 @@
 //! Who is there: the gossip of nodes, heard through an agent of Serf of our own.
 //!
 //! Every node's base container runs `serf agent` and joins the controller's (`-join=$VCCCTR_IPADDR`), under the name
-//! `<unit group>:<unit>:<node number>`. The controller runs Debian's `serf` as a child ([`agent`]), speaks its RPC ([`rpc`]) and hands on
+//! `<unit group>:<unit>:<node number>`. The controller runs Debian's `serf` as a child (`agent`), speaks its RPC (`rpc`) and hands on
 //! what it says of nodes as [`MemberEvent`]s.
 //!
 //! An event is a hint, not a fact: the gossip of existing images is not encrypted, so whoever reaches UDP port 7947 can speak it. Who
