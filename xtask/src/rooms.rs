@@ -13,17 +13,15 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "trustkeep-e2e",
         "trustkeep-bench-agent",
-        "trustkeep-bench-controller",
         "trustkeep-bench-ledger",
         "trustkeep-bench-store",
         "trustkeep-bench-vault",
         "xtask",
     ],
     &["trustkeep", "trustkeep-bench-rig"],
-    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent", "trustkeep-controller"],
+    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent"],
     &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
     &[
-        "trustkeep-cloud-aws",
         "trustkeep-contract-js",
         "trustkeep-contract-wasm",
         "trustkeep-store-embedded",
@@ -36,7 +34,6 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "trustkeep-aws",
         "trustkeep-chassis",
-        "trustkeep-cloud",
         "trustkeep-contract",
         "trustkeep-didcomm",
         "trustkeep-scalar-rpc",
@@ -50,7 +47,7 @@ const FLOORS: [&[&str]; 7] = [
 const NEIGHBOURS: [(&str, &str); 0] = [];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
-const FORBIDDEN: [(&str, &str); 28] = [
+const FORBIDDEN: [(&str, &str); 23] = [
     ("trustkeep-vault", "trustkeep-store-embedded"),
     ("trustkeep-vault", "trustkeep-store-postgres"),
     ("trustkeep-vault", "trustkeep-store-dynamodb"),
@@ -59,11 +56,6 @@ const FORBIDDEN: [(&str, &str); 28] = [
     ("trustkeep-vault", "trustkeep-aws"),
     ("trustkeep-agent", "trustkeep-wallet-askar"),
     ("trustkeep-chassis", "trustkeep-store"),
-    ("trustkeep-controller", "trustkeep-aws"),
-    ("trustkeep-controller", "trustkeep-cloud-aws"),
-    ("trustkeep-controller", "trustkeep-store-embedded"),
-    ("trustkeep-controller", "trustkeep-store-postgres"),
-    ("trustkeep-controller", "trustkeep-store-dynamodb"),
     ("trustkeep-ledger", "trustkeep-contract-wasm"),
     ("trustkeep-ledger", "trustkeep-contract-js"),
     ("trustkeep-ledger", "trustkeep-store-embedded"),

@@ -1,1 +1,0 @@
-"""What notebooks import first: see `common.logsetting`."""

@@ -1,1 +1,0 @@
-"""The controller's REST API as objects: unit groups (`Vc`), units (`VcUnit`), nodes and disks (`VcNode`)."""

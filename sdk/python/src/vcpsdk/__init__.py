@@ -1,1 +1,0 @@
-"""The SDK that notebooks use: see `vcpsdk.vcpsdk`."""

@@ -1,1 +1,0 @@
-"""Providers: what their specs hold and send."""
