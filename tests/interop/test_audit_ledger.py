@@ -15,7 +15,7 @@ ASSET = "o_vault-audit"
 @pytest.fixture
 def dev(tmp_path):
     """Ledger, auditor and clients of both; what they printed of themselves."""
-    nowhere = ["--listen", "127.0.0.1:0", "--ledger-port", "0", "--auditor-port", "0", "--agent-port", "0"]
+    nowhere = ["--listen", "127.0.0.1:0", "--ledger-port", "0", "--auditor-port", "0", "--agent-port", "0", "--controller-port", "0"]
     process = processes.start(
         [BINARY, "dev", "--json", *nowhere, "--data-dir", tmp_path / "dev"], stdout=subprocess.PIPE
     )

@@ -13,15 +13,17 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "trustkeep-e2e",
         "trustkeep-bench-agent",
+        "trustkeep-bench-controller",
         "trustkeep-bench-ledger",
         "trustkeep-bench-store",
         "trustkeep-bench-vault",
         "xtask",
     ],
     &["trustkeep", "trustkeep-bench-rig"],
-    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent"],
+    &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent", "trustkeep-controller"],
     &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
     &[
+        "trustkeep-cloud-aws",
         "trustkeep-contract-js",
         "trustkeep-contract-wasm",
         "trustkeep-store-embedded",
@@ -34,6 +36,7 @@ const FLOORS: [&[&str]; 7] = [
     &[
         "trustkeep-aws",
         "trustkeep-chassis",
+        "trustkeep-cloud",
         "trustkeep-contract",
         "trustkeep-didcomm",
         "trustkeep-scalar-rpc",
@@ -47,7 +50,7 @@ const FLOORS: [&[&str]; 7] = [
 const NEIGHBOURS: [(&str, &str); 0] = [];
 
 /// Edges downwards that are not: a service knows contracts, only the binary chooses who fulfils them.
-const FORBIDDEN: [(&str, &str); 23] = [
+const FORBIDDEN: [(&str, &str); 28] = [
     ("trustkeep-vault", "trustkeep-store-embedded"),
     ("trustkeep-vault", "trustkeep-store-postgres"),
     ("trustkeep-vault", "trustkeep-store-dynamodb"),
@@ -56,6 +59,11 @@ const FORBIDDEN: [(&str, &str); 23] = [
     ("trustkeep-vault", "trustkeep-aws"),
     ("trustkeep-agent", "trustkeep-wallet-askar"),
     ("trustkeep-chassis", "trustkeep-store"),
+    ("trustkeep-controller", "trustkeep-aws"),
+    ("trustkeep-controller", "trustkeep-cloud-aws"),
+    ("trustkeep-controller", "trustkeep-store-embedded"),
+    ("trustkeep-controller", "trustkeep-store-postgres"),
+    ("trustkeep-controller", "trustkeep-store-dynamodb"),
     ("trustkeep-ledger", "trustkeep-contract-wasm"),
     ("trustkeep-ledger", "trustkeep-contract-js"),
     ("trustkeep-ledger", "trustkeep-store-embedded"),

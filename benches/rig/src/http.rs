@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A request, ready to be sent.
@@ -36,8 +36,8 @@ impl Request {
 }
 
 /// A kept connection.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -49,7 +49,14 @@ impl Connection {
     pub async fn open(port: u16) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, buffer: Vec::with_capacity(4096) })
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Speaks over a stream that is open: TLS, or a file.
+    pub fn over(stream: S) -> Self {
+        Self { stream, buffer: Vec::with_capacity(4096) }
     }
 
     /// Sends a request and reads its answer, which must be a success.
@@ -83,6 +90,7 @@ impl Connection {
 
     async fn exchange(&mut self, request: &Request) -> anyhow::Result<(String, usize)> {
         self.stream.write_all(&request.0).await?;
+        self.stream.flush().await?;
         self.buffer.clear();
         loop {
             ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server closed the connection");

@@ -115,9 +115,46 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Bytes of it that are its own: without the pages of the program's file, which the system may drop.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn anonymous(&self) -> anyhow::Result<u64> {
+        self.memory("RssAnon:")
+    }
+
+    /// The most bytes of memory that were ever in use.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn peak(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// Itself and what it started, by their names.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn family(&self) -> anyhow::Result<Vec<String>> {
+        let mut waiting = vec![self.child.id().context("gone")?.to_string()];
+        let mut names = Vec::new();
+        while let Some(id) = waiting.pop() {
+            let place = format!("/proc/{id}");
+            names.push(field(&std::fs::read_to_string(format!("{place}/status"))?, "Name:")?);
+            for task in std::fs::read_dir(format!("{place}/task"))? {
+                let children = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+                waiting.extend(children.split_whitespace().map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+
+    fn memory(&self, name: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("gone")?))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+        let kib: u64 = field(&status, name)?.parse()?;
         Ok(kib << 10)
     }
 
@@ -148,6 +185,12 @@ pub fn pin_myself(core: Option<usize>) -> anyhow::Result<()> {
         std::process::Command::new("taskset").args(["-acp", &cores, &me]).stdout(Stdio::null()).status()?;
     ensure!(pinned.success(), "taskset could not pin the load generator to core {cores}");
     Ok(())
+}
+
+/// The first word after a name in `/proc/<pid>/status`.
+fn field(status: &str, name: &str) -> anyhow::Result<String> {
+    let line = status.lines().find(|line| line.starts_with(name)).context("/proc/<pid>/status")?;
+    Ok(line.split_whitespace().nth(1).context("/proc/<pid>/status")?.to_owned())
 }
 
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use reqwest::Url;
 use zeroize::Zeroizing;
 
-use crate::{Context, Credentials, CredentialsProvider, Error, Result, transport};
+use crate::{Connections, Context, Credentials, CredentialsProvider, Error, Result, transport};
 
 mod call;
 mod reply;
@@ -210,6 +210,11 @@ impl Builder {
         self.connect_timeout = connect;
         self.timeout = attempt;
         self
+    }
+
+    /// Shares these connections, with their limits, instead of having its own.
+    pub fn connections(self, connections: &Connections) -> Self {
+        self.transport(connections.0.clone())
     }
 
     pub(crate) fn transport(mut self, http: reqwest::Client) -> Self {

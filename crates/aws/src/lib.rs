@@ -44,3 +44,4 @@ pub use client::{Call, Client, Reply, Retry};
 pub use context::{Clock, Context, Env};
 pub use credentials::{Chain, ChainSettings, Credentials, CredentialsProvider};
 pub use error::{Attempt, Error, Result, ServiceError};
+pub use transport::Connections;

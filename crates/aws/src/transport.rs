@@ -11,6 +11,20 @@ use crate::{Error, Result};
 /// Answers are small; more than this is not one of ours.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
+/// Connections that several clients share, whatever their service, region and credentials.
+#[derive(Clone, Debug)]
+pub struct Connections(pub(crate) reqwest::Client);
+
+impl Connections {
+    /// With these limits for connecting and for one attempt as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if TLS fails to set up.
+    pub fn new(connect_timeout: Duration, attempt_timeout: Duration) -> Result<Self> {
+        client(connect_timeout, attempt_timeout).map(Self)
+    }
+}
+
 /// A client with these limits. It follows no redirects: a signature is for one host, a token for one place.
 pub(crate) fn client(connect_timeout: Duration, timeout: Duration) -> Result<reqwest::Client> {
     reqwest::Client::builder()

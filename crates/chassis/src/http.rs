@@ -14,10 +14,12 @@ mod serve;
 mod settings;
 mod watchdog;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 pub use body::{BodyError, ResponseBody, collect};
 pub use connection::Connection;
@@ -29,9 +31,15 @@ pub use tower::service_fn;
 /// A bound port, not yet served.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     address: SocketAddr,
     settings: ListenSettings,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// The port cannot be bound.
@@ -76,7 +84,23 @@ pub enum BindError {
         /// The listener's name.
         service: String,
         /// The operating system's words.
-        source: std::io::Error,
+        source: io::Error,
+    },
+}
+
+/// The socket in the file system cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum FileBindError {
+    /// Somebody else listens there.
+    #[error("another process answers at {}: stop it first", .0.display())]
+    Taken(PathBuf),
+    /// Anything else: no right, no folder, a path of more than 107 bytes.
+    #[error("cannot listen at {} (a path of at most 107 bytes): {source}", path.display())]
+    Other {
+        /// What was asked for.
+        path: PathBuf,
+        /// The operating system's words.
+        source: io::Error,
     },
 }
 
@@ -93,9 +117,29 @@ impl Listener {
             bound = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, wanted.port()))).await;
         }
         match bound.and_then(|socket| Ok((socket.local_addr()?, socket))) {
-            Ok((address, socket)) => Ok(Self { socket, address, settings }),
+            Ok((address, socket)) => Ok(Self { socket: Socket::Tcp(socket), address, settings }),
             Err(source) => Err(BindError::new(source, settings)),
         }
+    }
+
+    /// Takes a socket in the file system that this process's user alone can open; one that a process which died left there is replaced.
+    /// The address of the settings is what connections show as their peer.
+    ///
+    /// # Errors
+    /// Another process answers there, or the file cannot be made.
+    pub fn bind_file(settings: ListenSettings, path: &Path) -> Result<Self, FileBindError> {
+        let failed = |source| FileBindError::Other { path: path.to_owned(), source };
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(FileBindError::Taken(path.to_owned()));
+        }
+        // It has its mode before anybody can find it under its name.
+        let passage = path.with_extension("new");
+        remove_if_there(&passage).map_err(failed)?;
+        let socket = UnixListener::bind(&passage).map_err(failed)?;
+        std::fs::set_permissions(&passage, std::fs::Permissions::from_mode(0o600))
+            .and_then(|()| std::fs::rename(&passage, path))
+            .map_err(failed)?;
+        Ok(Self { socket: Socket::Unix(socket), address: settings.address, settings })
     }
 
     /// The address bound, with the real port if port 0 was asked for.
@@ -110,7 +154,7 @@ impl Listener {
 }
 
 impl BindError {
-    fn new(source: std::io::Error, ListenSettings { address, name: service, .. }: ListenSettings) -> Self {
+    fn new(source: io::Error, ListenSettings { address, name: service, .. }: ListenSettings) -> Self {
         match source.kind() {
             ErrorKind::AddrInUse => Self::PortTaken { address, service },
             ErrorKind::PermissionDenied => Self::NotPermitted { address, service },
@@ -120,7 +164,14 @@ impl BindError {
     }
 }
 
-fn is_without_ipv6(error: &std::io::Error) -> bool {
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let missing = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::PROTONOSUPPORT];
     error.raw_os_error().is_some_and(|code| missing.iter().any(|errno| errno.raw_os_error() == code))

@@ -22,6 +22,10 @@ use crate::shutdown::Shutdown;
 pub const LATENCY_BUCKETS_SECONDS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
+/// Upper bounds of the buckets of `controller_job_seconds`, seconds: what a cloud does in seconds to what it does in half an hour.
+pub const JOB_BUCKETS_SECONDS: [f64; 11] =
+    [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0];
+
 /// Buckets of every other histogram: sizes and counts.
 pub const COUNT_BUCKETS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
@@ -77,6 +81,13 @@ fn recorder() -> &'static Result<PrometheusHandle, InstallError> {
             .set_buckets(&COUNT_BUCKETS)
             .and_then(|builder| {
                 builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &LATENCY_BUCKETS_SECONDS)
+            })
+            // Named in full, since of two endings that fit it is not said which counts.
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(
+                    Matcher::Full("controller_job_seconds".into()),
+                    &JOB_BUCKETS_SECONDS,
+                )
             })
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| InstallError(error.to_string()))

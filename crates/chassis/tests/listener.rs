@@ -342,3 +342,32 @@ async fn requests_are_counted_by_status() {
     let text = trustkeep_chassis::metrics::render();
     assert!(text.contains("http_request_duration_seconds_count{service=\"count-test\"} 3"), "{text}");
 }
+
+#[tokio::test]
+async fn a_socket_in_the_file_system_is_its_users_alone_and_survives_a_process_that_died() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::net::UnixStream;
+    use trustkeep_chassis::http::FileBindError;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("service.sock");
+    let bind = || Listener::bind_file(ListenSettings::new("listener-test", any_port()), &path);
+    // What a process that died leaves: a socket at which nobody answers.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let listener = bind().unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let shutdown = Shutdown::new();
+    let service = service_fn(|_: Request<Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"here"))))
+    });
+    let task = tokio::spawn(listener.serve(service, shutdown.clone()));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("here"), "{answer}");
+    assert!(matches!(bind(), Err(FileBindError::Taken(_))));
+    shutdown.trigger("the test is over");
+    task.await.unwrap().unwrap();
+}

@@ -340,3 +340,23 @@ fn the_provider_may_be_installed_twice() {
     tls::install_provider();
     assert!(Arc::strong_count(&tls::provider()) >= 1);
 }
+
+#[test]
+fn a_certificate_in_files_of_another_name_is_known_as_the_authoritys() {
+    let folder = TempDir::new().unwrap();
+    let ca = development(&folder);
+    let elsewhere = TempDir::new().unwrap();
+    let (certificate, key) = (elsewhere.path().join("a_cert.pem"), elsewhere.path().join("a_key.pem"));
+    let issue = |hosts: &[&str]| {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        ca.server_at(certificate.clone(), key.clone(), "a", &hosts).unwrap();
+        std::fs::read_to_string(&certificate).unwrap()
+    };
+    let first = issue(&["10.0.2.15"]);
+    assert_eq!(issue(&["10.0.2.15"]), first, "it is good still");
+    assert_ne!(issue(&["10.0.2.16"]), first, "it lacks an address");
+    assert!(DevCa::made(&certificate).unwrap() && DevCa::made(&ca.ca_file()).unwrap());
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&certificate, stranger.cert.pem()).unwrap();
+    assert!(!DevCa::made(&certificate).unwrap());
+}

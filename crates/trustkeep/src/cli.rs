@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    agent, argv, auditor_server, completion, demo, dev, ledger_client, ledger_server, schema, store_command,
-    usage, vault, version,
+    agent, argv, auditor_server, completion, controller_server, demo, dev, ledger_client, ledger_server,
+    schema, simulate, store_command, usage, vault, vcc, version,
 };
 
 /// Secrets, records and identities of an organisation, in one program.
@@ -45,8 +45,15 @@ enum Command {
     /// An agent: connections and messages with other organisations' agents (the commands of `aca-py`)
     #[command(subcommand_required = true)]
     Agent(agent::Args),
+    /// Run a VC controller: nodes on clouds and existing servers behind NII's REST API
+    Controller(controller_server::Args),
+    /// Users, tokens, catalogue and repairs of a running VC controller (the commands of `vcc`)
+    #[command(subcommand_required = true, arg_required_else_help = true, after_help = vcc::OVERVIEW)]
+    Vcc(vcc::Args),
     /// Use a ledger: register, execute, validate (the commands of `scalardl` and its relatives)
     LedgerClient(Box<ledger_client::Args>),
+    /// Make servers out of this machine, to try the controller on
+    Simulate(simulate::Args),
     /// Create the tables a configuration needs in its store
     Schema(schema::Args),
     /// Export, import or repair an embedded store
@@ -75,6 +82,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
             Some(words) => run_trustkeep(words),
             None => report(print_line(&version::aca_py())),
         },
+        Some(name) if vcc::NAMES.contains(&name) => run_trustkeep(vcc::words_of(name, rest)),
         Some(name) if ledger_client::NAMES.contains(&name) => run_ledger_client(name, rest),
         _ => match rest.split_first() {
             Some((first, rest)) if first == "vault" => {
@@ -106,7 +114,10 @@ fn run_trustkeep(rest: Vec<OsString>) -> ExitCode {
             Command::Ledger(args) => block_on(ledger_server::run(args)),
             Command::Auditor(args) => block_on(auditor_server::run(args)),
             Command::Agent(args) => block_on(agent::run(args)),
+            Command::Controller(args) => block_on(controller_server::run(args)),
+            Command::Vcc(args) => block_on(vcc::run(args)),
             Command::LedgerClient(args) => block_on(ledger_client::run(*args)),
+            Command::Simulate(args) => block_on(simulate::run(args)),
             Command::Schema(args) => block_on(schema::run(args)),
             Command::Store(command) => block_on(store_command::run(command)),
             Command::Completion(args) => report(completion::run(&args)),

@@ -1,10 +1,9 @@
 //! `trustkeep dev`: every service on this machine, each on an embedded store of its own.
 
 pub(crate) mod agent;
+pub(crate) mod controller;
 pub(crate) mod identity;
-mod keys;
 pub(crate) mod records;
-pub(crate) mod vault;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -13,12 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use trustkeep_chassis::http::ListenSettings;
 use trustkeep_scalar_domain::edge::Addresses;
 
 use self::agent::DevAgent;
+use self::controller::DevController;
 use self::records::{Place, Ports};
-use self::vault::DevVault;
 use crate::host::Host;
+use crate::own_vault::{self, OwnVault};
 
 /// Where to keep data and where to listen.
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ use crate::host::Host;
     trustkeep dev                          start, and print what to do next\n  \
     trustkeep dev --data-dir /tmp/try      keep the data elsewhere\n  \
     trustkeep dev --json                   print addresses and tokens as one line of JSON, for programs\n  \
-    trustkeep dev --listen 127.0.0.1:0 --ledger-port 0 --auditor-port 0 --agent-port 0   on ports that are free")]
+    trustkeep dev --listen 127.0.0.1:0 --ledger-port 0 --auditor-port 0 --agent-port 0 --controller-port 0   on ports that are free")]
 pub(crate) struct Args {
     /// Directory of the stores and keys; it is created, and found again at the next start
     #[arg(long, value_name = "DIR", default_value = "./trustkeep-data")]
@@ -46,6 +47,9 @@ pub(crate) struct Args {
     /// Port of the agent; the one after it is for its controller
     #[arg(long, value_name = "PORT", default_value_t = 8020)]
     pub(crate) agent_port: u16,
+    /// Port of the VC controller; the one after it is for its users' vault
+    #[arg(long, value_name = "PORT", default_value_t = 7443)]
+    pub(crate) controller_port: u16,
     /// How much to log: trace, debug, info, warn or error
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     pub(crate) log_level: String,
@@ -60,12 +64,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let (ledger_ports, auditor_ports) = (Ports::from(args.ledger_port)?, Ports::from(args.auditor_port)?);
-    let agent_ports = match args.agent_port {
-        0 => [0, 0],
-        port => [port, port.checked_add(1).context("--agent-port: the port after it must be at most 65535")?],
-    };
+    let (agent_ports, controller_ports) =
+        (two("--agent-port", args.agent_port)?, two("--controller-port", args.controller_port)?);
     let host = Host::start(&args.log_level, None, false)?;
-    let vault = DevVault::start(&args.data_dir, args.listen, &host.supervisor).await?;
+    let vault = OwnVault::start(
+        own_vault::Place::development(&args.data_dir),
+        vec![ListenSettings::new("vault", args.listen)],
+        &host.supervisor,
+    )
+    .await?;
     let place = Place::prepare(&args.data_dir)?;
     let ledger = place.start_ledger(ledger_ports, &host.supervisor, &host.reload).await?;
     let ledger_ports = Ports::of(&ledger.addresses);
@@ -77,9 +84,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (_, audit_properties) = place.client("vault", AUDIT_FILE, ledger_ports, auditor_ports).await?;
     let agent =
         DevAgent::start(&args.data_dir.join("agent"), "agent", agent_ports, &vault, &host.supervisor).await?;
+    let dir = args.data_dir.join("controller");
+    let controller = DevController::start(&dir, controller_ports, &host.supervisor, &host.reload).await?;
     let running = Running {
         vault: &vault,
         agent: &agent,
+        controller: &controller,
         ledger: ledger.addresses,
         auditor: auditor.addresses,
         properties: &properties,
@@ -94,6 +104,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     out.flush()?;
     drop(out);
     let outcome = host.run().await;
+    controller.close().await;
     agent.close().await;
     auditor.close().await;
     ledger.close().await;
@@ -101,10 +112,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     outcome
 }
 
+/// A port and the one after it; 0: any two.
+fn two(option: &str, port: u16) -> anyhow::Result<[u16; 2]> {
+    match port {
+        0 => Ok([0, 0]),
+        port => {
+            let next = port.checked_add(1);
+            Ok([port, next.with_context(|| format!("{option}: the port after it must be at most 65535"))?])
+        }
+    }
+}
+
 /// What users are told.
 struct Running<'a> {
-    vault: &'a DevVault,
+    vault: &'a OwnVault,
     agent: &'a DevAgent,
+    controller: &'a DevController,
     ledger: Addresses,
     auditor: Addresses,
     properties: &'a Path,
@@ -131,6 +154,13 @@ impl Running<'_> {
                 "admin": self.agent.admin,
                 "api_key": self.agent.api_key.expose(),
             },
+            "controller": {
+                "address": self.controller.address,
+                "vault": self.controller.vault,
+                "ca": self.controller.ca_file,
+                "config": self.controller.config,
+                "token": self.controller.token.expose(),
+            },
             "client": {
                 "properties": self.properties,
                 "audit_properties": self.audit_properties,
@@ -145,6 +175,9 @@ impl Running<'_> {
         let audit_properties = self.audit_properties.display();
         let (endpoint, admin, api_key) =
             (&self.agent.endpoint, &self.agent.admin, self.agent.api_key.expose());
+        let controller = self.controller;
+        let (vcc, vcc_vault, vcc_token) = (&controller.address, &controller.vault, controller.token.expose());
+        let (vcc_ca, vcc_config) = (controller.ca_file.display(), controller.config.display());
         format!(
             "Trustkeep is running, for development: on this machine only, without TLS, unsealed.\n\
              \n\
@@ -155,6 +188,7 @@ impl Running<'_> {
              client   {properties}\n\
              agent    {endpoint}   (other agents send here; its keys are in the vault at secret/trustkeep/agent)\n\
              admin    {admin}/api/doc   (ACA-Py's admin API; x-api-key: {api_key})\n\
+             vcc      {vcc}   (VC controller, by TLS; its users' vault: {vcc_vault}; token: {vcc_token})\n\
              data     {data_dir}   (kept for the next start; remove it to start anew)\n\
              \n\
              Try, in another terminal (`trustkeep` may be: cargo run --release --):\n\
@@ -170,6 +204,9 @@ impl Running<'_> {
              trustkeep ledger-client hashstore validate-ledger --properties {properties} --object-id first\n\
              \n\
              curl -X POST -H 'x-api-key: {api_key}' {admin}/connections/create-invitation\n\
+             \n\
+             curl --cacert {vcc_ca} -H 'x-vcc-access-token: {vcc_token}' {vcc}/vcp/v1/occtr/accounts/authority\n\
+             trustkeep vcc --config {vcc_config} user list\n\
              \n\
              trustkeep demo     shows in seconds how a record that was changed behind the ledger's back is found\n\
              \n\

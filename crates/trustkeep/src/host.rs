@@ -60,3 +60,10 @@ impl Host {
 }
 
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// The machine's name; empty where it has none that can be read.
+pub(crate) fn name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -6,7 +6,8 @@
 //! - [`Client`] and [`Answer`]: one HTTP request and what came back, as it came;
 //! - [`run`]: a command to its end;
 //! - [`free_port`]: a port for a server that is told its own;
-//! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed.
+//! - [`Moto`], [`Gate`]: an emulator of AWS, and a way to it that can be closed;
+//! - [`Simulated`]: servers with sshd and Docker, whose links, keys and disks can be changed.
 //!
 //! The program is that of `TRUSTKEEP_BIN`, else `target/debug/trustkeep`, which is built if it is missing.
 
@@ -16,6 +17,7 @@ mod moto;
 mod ports;
 mod program;
 mod server;
+mod simulated;
 
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub use moto::Moto;
 pub use ports::free_port;
 pub use program::{Finished, program, run};
 pub use server::Server;
+pub use simulated::Simulated;
 
 /// How long anything may take before a test gives up: far more than it needs on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);

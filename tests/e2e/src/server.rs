@@ -43,6 +43,8 @@ impl Server {
             "0",
             "--agent-port",
             "0",
+            "--controller-port",
+            "0",
             "--data-dir",
         ];
         let arguments = arguments.map(OsStr::new);

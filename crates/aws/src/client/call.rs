@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use serde::Serialize;
+use zeroize::Zeroize as _;
 
 use super::cleared;
 use crate::{Error, Result};
@@ -39,11 +40,17 @@ impl Call {
     ) -> Self {
         let mut form = form_urlencoded::Serializer::new(String::with_capacity(4096));
         form.append_pair("Action", action).append_pair("Version", version).extend_pairs(parameters);
+        let mut form = form.finish();
+        if form.contains('*') {
+            // As Amazon's own clients write it; who checks a signature over the decoded form expects that.
+            let escaped = form.replace('*', "%2A");
+            std::mem::replace(&mut form, escaped).zeroize();
+        }
         Self {
             action: action.to_owned(),
             content_type: "application/x-www-form-urlencoded; charset=utf-8",
             target: None,
-            body: cleared(form.finish().into_bytes()),
+            body: cleared(form.into_bytes()),
             idempotent: false,
         }
     }

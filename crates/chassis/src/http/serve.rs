@@ -25,7 +25,7 @@ use super::connection::{Connection, InFlight, Shared, Watched};
 use super::request::RequestContext;
 use super::settings::{ListenSettings, Refusal};
 use super::watchdog::Watchdog;
-use super::{Listener, RequestId};
+use super::{Listener, RequestId, Socket};
 use crate::shutdown::Shutdown;
 use crate::supervisor::payload_text;
 use crate::tls::TlsPeer;
@@ -58,15 +58,25 @@ impl Listener {
             loop {
                 // The semaphore is never closed, so there is always a permit to wait for.
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                match socket.accept().await {
-                    Ok((stream, peer)) => {
-                        let (server, service) = (Arc::clone(&server), service.clone());
+                let (server, service) = (Arc::clone(&server), service.clone());
+                let accepted = match &socket {
+                    Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
                         connections.spawn(async move {
                             server.connection(stream, peer, service).await;
                             drop(permit);
                         });
-                    }
-                    Err(error) => pause_after(&error).await,
+                    }),
+                    Socket::Unix(socket) => socket.accept().await.map(|(stream, _)| {
+                        connections.spawn(async move {
+                            let shared = Arc::clone(&server.shared);
+                            let connection = Arc::new(Connection::new(address, address, None, shared));
+                            server.drive(stream, connection, service).await;
+                            drop(permit);
+                        });
+                    }),
+                };
+                if let Err(error) = accepted {
+                    pause_after(&error).await;
                 }
             }
         };

@@ -72,10 +72,37 @@ impl DevCa {
     /// # Errors
     /// If a name is not one, or files cannot be read or written.
     pub fn server(&self, name: &str, hosts: &[String]) -> Result<TlsSettings, Error> {
+        let (certificate_file, key_file) = self.files(name)?;
+        self.server_at(certificate_file, key_file, name, hosts)
+    }
+
+    /// The same, in files of any name: `name` is who the certificate says that it is. Files of somebody else's are never written to: see
+    /// [`Self::made`].
+    ///
+    /// # Errors
+    /// If a name is not one, or files cannot be read or written.
+    pub fn server_at(
+        &self,
+        certificate_file: PathBuf,
+        key_file: PathBuf,
+        name: &str,
+        hosts: &[String],
+    ) -> Result<TlsSettings, Error> {
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         names.extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
-        let (certificate_file, key_file) = self.issue(name, &names, Purpose::Server)?;
+        self.issue(&certificate_file, &key_file, name, &names, Purpose::Server)?;
         Ok(TlsSettings::new(certificate_file, key_file))
+    }
+
+    /// Whether an authority of this kind, this one or one before it, made the certificate in a file, itself or another's.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds no certificate.
+    pub fn made(certificate_file: &Path) -> Result<bool, Error> {
+        let der = first_certificate(certificate_file)?;
+        let certificate = parse(certificate_file, &der)?;
+        let mut names = certificate.issuer().iter_common_name();
+        Ok(names.any(|name| name.as_str().is_ok_and(|name| name.starts_with(AUTHORITY))))
     }
 
     /// A client certificate with this common name: the certificate file and the key file. Reused like a server's.
@@ -83,20 +110,31 @@ impl DevCa {
     /// # Errors
     /// If files cannot be read or written.
     pub fn client(&self, name: &str) -> Result<(PathBuf, PathBuf), Error> {
-        self.issue(name, &[name.to_owned()], Purpose::Client)
+        let (certificate_file, key_file) = self.files(name)?;
+        self.issue(&certificate_file, &key_file, name, &[name.to_owned()], Purpose::Client)?;
+        Ok((certificate_file, key_file))
     }
 
-    fn issue(&self, name: &str, names: &[String], purpose: Purpose) -> Result<(PathBuf, PathBuf), Error> {
+    fn files(&self, name: &str) -> Result<(PathBuf, PathBuf), Error> {
         if name == "ca" || name.is_empty() || name.contains(['/', '\0']) || name.starts_with('.') {
             return Err(Error::Settings(format!("\"{name}\" cannot name a certificate")));
         }
-        let (certificate_file, key_file) =
-            (self.folder.join(format!("{name}.pem")), self.folder.join(format!("{name}.key")));
+        Ok((self.folder.join(format!("{name}.pem")), self.folder.join(format!("{name}.key"))))
+    }
+
+    fn issue(
+        &self,
+        certificate_file: &Path,
+        key_file: &Path,
+        name: &str,
+        names: &[String],
+        purpose: Purpose,
+    ) -> Result<(), Error> {
         if key_file.exists()
             && certificate_file.exists()
-            && self.is_usable(&certificate_file, names, purpose)?
+            && self.is_usable(certificate_file, names, purpose)?
         {
-            return Ok((certificate_file, key_file));
+            return Ok(());
         }
         let key = KeyPair::generate()?;
         let mut params = params(self.now, LEAF_DAYS, name, names.to_vec())?;
@@ -107,8 +145,7 @@ impl DevCa {
             Purpose::Client => ExtendedKeyUsagePurpose::ClientAuth,
         }];
         let certificate = params.signed_by(&key, &self.issuer)?;
-        write_pair(&certificate_file, &certificate.pem(), &key_file, &key)?;
-        Ok((certificate_file, key_file))
+        write_pair(certificate_file, &certificate.pem(), key_file, &key)
     }
 
     fn is_usable(&self, certificate_file: &Path, names: &[String], purpose: Purpose) -> Result<bool, Error> {
@@ -138,7 +175,7 @@ impl DevCa {
 
 fn create_authority(certificate_file: &Path, key_file: &Path, now: Timestamp) -> Result<(), Error> {
     let key = KeyPair::generate()?;
-    let common_name = format!("Trustkeep development CA {}", Uuid::new_v4().as_simple());
+    let common_name = format!("{AUTHORITY} {}", Uuid::new_v4().as_simple());
     let mut params = params(now, CA_DAYS, &common_name, Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages =
@@ -229,6 +266,7 @@ fn general_name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
+const AUTHORITY: &str = "Trustkeep development CA";
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 const CA_DAYS: i64 = 3650;
 const LEAF_DAYS: i64 = 365;

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use trustkeep_chassis::http::ListenSettings;
 use trustkeep_chassis::shutdown::Reload;
 use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_scalar_client::Client;
 
 use crate::dev::records::{self, Place, Ports};
-use crate::dev::vault::DevVault;
+use crate::own_vault::{self, OwnVault};
 use crate::{auditor_server, ledger_server};
 
 /// Everything that runs.
 pub(super) struct Stage {
-    pub(super) vault: DevVault,
+    pub(super) vault: OwnVault,
     /// Registered at both servers.
     pub(super) client: Client,
     /// As whom the vault writes its audit log.
@@ -36,8 +37,10 @@ impl Stage {
     /// # Errors
     /// Something does not start.
     pub(super) async fn set(dir: &Path, supervisor: &Supervisor, reload: &Reload) -> anyhow::Result<Self> {
-        let vault =
-            DevVault::start(&dir.join("vault"), SocketAddr::from(([127, 0, 0, 1], 0)), supervisor).await?;
+        let listener = ListenSettings::new("vault", SocketAddr::from(([127, 0, 0, 1], 0)));
+        let vault_dir = dir.join("vault");
+        let place = own_vault::Place::development(&vault_dir);
+        let vault = OwnVault::start(place, vec![listener], supervisor).await?;
         let place = Place::prepare(dir)?;
         let own = part(supervisor);
         let ledger = place.start_ledger(Ports::from(0)?, &own, reload).await?;

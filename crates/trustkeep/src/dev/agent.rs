@@ -6,9 +6,9 @@ use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_crypto::{SecretBytes, SecretString};
 
-use super::vault::DevVault;
 use crate::agent;
 use crate::agent_server::{self, Bound, Server};
+use crate::own_vault::OwnVault;
 
 /// An agent that answers.
 pub(crate) struct DevAgent {
@@ -32,7 +32,7 @@ impl DevAgent {
         dir: &Path,
         name: &str,
         [port, admin_port]: [u16; 2],
-        vault: &DevVault,
+        vault: &OwnVault,
         supervisor: &Supervisor,
     ) -> anyhow::Result<Self> {
         let path = format!("secret/data/trustkeep/{name}");

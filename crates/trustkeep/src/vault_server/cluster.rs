@@ -22,7 +22,7 @@ pub(super) fn settings(settings: &Settings) -> anyhow::Result<Option<HaSettings>
         None => Some(cluster_address(api_addr)?),
     };
     let mut ha = HaSettings::new(api_addr, cluster_addr);
-    ha.hostname = hostname();
+    ha.hostname = crate::host::name();
     Ok(Some(ha))
 }
 
@@ -46,11 +46,4 @@ pub(super) fn listeners(settings: &Settings, ha: &Ha) -> Vec<(ListenSettings, Ed
         (listen, edge.clone())
     };
     addresses.into_iter().map(listen).collect()
-}
-
-/// The machine's name; empty where it has none that can be read.
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
 }

@@ -14,8 +14,8 @@ use trustkeep_vault::service::{Ports, Service};
 use trustkeep_vault::settings::Storage;
 
 use super::Args;
-use crate::dev::vault::enable_kv;
 use crate::host::Host;
+use crate::own_vault::enable_kv;
 use crate::stores::VaultStore;
 
 /// Runs until interrupted.

@@ -37,7 +37,8 @@ async fn a_second_dev_on_the_same_directory_is_refused() {
     let server = Server::dev(&data).await.unwrap();
     let same_port = server.address.trim_start_matches("http://").to_owned();
     for listen in ["127.0.0.1:0", &same_port] {
-        let ports = ["--ledger-port", "0", "--auditor-port", "0", "--agent-port", "0"];
+        let ports =
+            ["--ledger-port", "0", "--auditor-port", "0", "--agent-port", "0", "--controller-port", "0"];
         let arguments = ["dev", "--json", "--listen", listen, "--data-dir", data.to_str().unwrap()];
         let arguments = [&arguments[..], &ports].concat();
         let second = run(program(), &arguments, &[]).await.unwrap();

@@ -1,0 +1,288 @@
+//! Whatever happens to the controller, its clouds and its servers: no node is lost, none is made twice.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use trustkeep_cloud::{Fault, Kind};
+
+use crate::book::Page;
+use crate::cci::{Growth, Kind as UnitKind, VcSpec};
+use crate::model::NodeState;
+use crate::service::{Controller, Verb};
+use crate::testing::{World, asker, unit, until};
+
+/// Makes a unit group with a unit of two, and waits for it.
+async fn make(controller: &Controller, provider: &str) -> String {
+    let spec = VcSpec { name: "group".into(), kind: UnitKind::Compute };
+    let vcid = controller.create_group(&asker("ann"), spec).await.unwrap();
+    controller.add_unit(&asker("ann"), "ann", &vcid, unit("u", provider, 2)).await.unwrap();
+    until(controller, is_settled).await;
+    vcid
+}
+
+fn is_settled(page: &Page) -> bool {
+    page.nodes().all(|(_, _, node)| node.is_settled())
+}
+
+fn states(page: &Page) -> Vec<NodeState> {
+    page.nodes().map(|(_, _, node)| node.state).collect()
+}
+
+/// Every node that is recorded as running is there once, and nothing else is.
+fn check(world: &World, page: &Page, provider: &str) {
+    let mut nodes: Vec<_> = page.nodes().map(|(_, _, node)| node.id.clone()).collect();
+    nodes.sort();
+    assert!(states(page).iter().all(|state| *state == NodeState::Running), "{page:#?}");
+    world.state(|state| {
+        let mut containers: Vec<_> =
+            state.containers.values().flat_map(|there| there.keys().cloned()).collect();
+        containers.sort();
+        assert_eq!(containers, nodes, "containers");
+        let machines: Vec<_> = state.machines.keys().cloned().collect();
+        let mut tokens: Vec<_> = page.nodes().map(|(_, _, node)| node.token()).collect();
+        tokens.sort();
+        assert_eq!(machines, if provider == "aws" { tokens } else { Vec::new() }, "machines");
+    });
+}
+
+/// The whole life of a unit group, as a user who asks again after each of the controller's deaths.
+async fn live(controller: &Controller, provider: &str) {
+    let ann = asker("ann");
+    let page = || controller.parts().book.page();
+    if page().groups.is_empty() {
+        let spec = VcSpec { name: "group".into(), kind: UnitKind::Compute };
+        controller.create_group(&ann, spec).await.unwrap();
+    }
+    let vcid = page().groups.keys().next().unwrap().clone();
+    if page().nodes().count() == 0 && !page().groups.values().any(|group| group.deleting) {
+        controller.add_unit(&ann, "ann", &vcid, unit("u", provider, 2)).await.unwrap();
+    }
+    until(controller, is_settled).await;
+    let two =
+        || page().groups.get(&vcid).is_some_and(|group| !group.deleting && group.units.contains_key("u"));
+    if two() && page().nodes().count() == 2 {
+        let addresses = match provider {
+            "aws" => Vec::new(),
+            _ => vec![IpAddr::from(Ipv4Addr::new(10, 0, 0, 50))],
+        };
+        let growth = Growth { count: 1, addresses, macs: Vec::new() };
+        controller.grow_unit(&ann, &vcid, "u", &growth).await.unwrap();
+        until(controller, is_settled).await;
+    }
+}
+
+#[test]
+fn a_controller_that_is_killed_at_any_step_goes_on() {
+    for provider in ["aws", "onpremises"] {
+        // How many steps there are, from a life without death.
+        let world = World::new();
+        world.live(async |controller| live(&controller, provider).await).unwrap();
+        let steps = world.state(|state| state.calls);
+        assert!(steps >= 9, "{steps}");
+        for (end, with_effect) in (1..=steps).flat_map(|end| [(end, false), (end, true)]) {
+            let world = World::new();
+            world.state(|state| state.end = Some((end, with_effect)));
+            let killed = world.live(async |controller| live(&controller, provider).await).is_none();
+            assert!(killed, "{provider}: step {end} of {steps}");
+            let page = world.live(async |controller| {
+                live(&controller, provider).await;
+                controller.parts().book.page()
+            });
+            let page = page.unwrap();
+            assert_eq!(page.nodes().count(), 3, "{provider}, killed at {end}, {with_effect}");
+            check(&world, &page, provider);
+        }
+    }
+}
+
+#[test]
+fn deleting_goes_on_wherever_it_was_killed() {
+    for provider in ["aws", "onpremises"] {
+        let delete = async |controller: Controller| {
+            let page = controller.parts().book.page();
+            if let Some(vcid) = page.groups.keys().next() {
+                controller.delete_group(&asker("ann"), vcid, true).await.unwrap();
+            }
+            until(&controller, |page| page.groups.is_empty()).await;
+        };
+        for (end, with_effect) in (1..).flat_map(|end| [(end, false), (end, true)]) {
+            let world = World::new();
+            world.live(async |controller| make(&controller, provider).await).unwrap();
+            world.state(|state| state.end = Some((state.calls + end, with_effect)));
+            let killed = world.live(delete).is_none();
+            let page = world.live(async |controller| {
+                delete(controller.clone()).await;
+                controller.parts().book.page()
+            });
+            assert!(page.unwrap().servers.values().all(|server| server.node_id.is_none()));
+            world.state(|state| {
+                assert!(state.machines.is_empty(), "{provider}, {end}");
+                assert!(state.containers.values().all(|there| there.is_empty()), "{provider}, {end}");
+                assert!(killed || state.vault.is_empty(), "secrets are forgotten");
+            });
+            if !killed {
+                assert!(end > 2, "{provider}: {end} steps");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn faults_that_pass_are_waited_for_and_others_are_said() {
+    let world = World::new();
+    let waits = [
+        Fault::new(Kind::Unavailable, "no answer"),
+        Fault::new(Kind::Throttled(Some(Duration::from_secs(5))), "RequestLimitExceeded"),
+    ];
+    world.state(|state| state.faults = (0..3).flat_map(|_| waits.clone()).collect());
+    let text = world.live(async |controller| {
+        let vcid = make(&controller, "aws").await;
+        check(&world, &controller.parts().book.page(), "aws");
+        world.state(|state| {
+            state.faults = vec![Fault::new(Kind::Denied, "InvalidClientTokenId: the key is not known"); 2];
+        });
+        controller.add_unit(&asker("ann"), "ann", &vcid, unit("v", "aws", 2)).await.unwrap();
+        until(&controller, is_settled).await;
+        let (group, unit) = controller.unit(&asker("ann"), &vcid, "v").unwrap();
+        assert_eq!((group.state().name(), unit.state().name()), ("ERROR", "ERROR"));
+        let text = unit.error();
+        // The user mends the key and tries again.
+        controller.tell(&asker("ann"), &vcid, "v", None, Verb::Start).await.unwrap();
+        until(&controller, is_settled).await;
+        assert_eq!(controller.group(&asker("ann"), &vcid).unwrap().state().name(), "RUNNING");
+        text
+    });
+    assert!(text.unwrap().contains("InvalidClientTokenId"));
+}
+
+#[test]
+fn what_fails_and_returns_is_noticed() {
+    let world = World::new();
+    let server = IpAddr::from(Ipv4Addr::new(10, 0, 0, 11));
+    world.live(async |controller| {
+        make(&controller, "onpremises").await;
+        let state =
+            |page: &Page| page.nodes().find(|(_, _, node)| node.no == 1).map(|(_, _, node)| node.state);
+        let set = |runs: bool| {
+            world.state(|state| {
+                state.containers.get_mut(&server).unwrap().values_mut().for_each(|on| *on = runs)
+            });
+        };
+        set(false);
+        until(&controller, |page| state(page) == Some(NodeState::ContainerError)).await;
+        set(true);
+        until(&controller, |page| state(page) == Some(NodeState::Running)).await;
+        world.state(|state| state.cut_off.insert(server));
+        until(&controller, |page| state(page) == Some(NodeState::HostError)).await;
+        world.state(|state| state.cut_off.clear());
+        until(&controller, |page| state(page) == Some(NodeState::Running)).await;
+        world.state(|state| state.keys.insert(server, 7));
+        until(&controller, |page| state(page) == Some(NodeState::HostError)).await;
+        assert!(controller.forget_host_key(server).await.unwrap());
+        until(&controller, |page| state(page) == Some(NodeState::Running)).await;
+    });
+}
+
+#[test]
+fn a_server_that_is_away_is_left_by_force_and_cleaned_when_it_returns() {
+    let world = World::new();
+    let server = IpAddr::from(Ipv4Addr::new(10, 0, 0, 11));
+    world.live(async |controller| {
+        let vcid = make(&controller, "onpremises").await;
+        world.state(|state| state.cut_off.insert(server));
+        controller.delete_unit(&asker("ann"), &vcid, "u", false).await.unwrap();
+        until(&controller, |page| is_settled(page) && page.nodes().count() == 1).await;
+        let (_, unit) = controller.unit(&asker("ann"), &vcid, "u").unwrap();
+        assert!(unit.error().contains("does not answer"), "{}", unit.error());
+        controller.delete_group(&asker("ann"), &vcid, true).await.unwrap();
+        until(&controller, |page| page.groups.is_empty()).await;
+        world.state(|state| state.cut_off.clear());
+        until(&controller, |page| page.servers.values().all(|server| server.left.is_empty())).await;
+        world.state(|state| assert!(state.containers.values().all(|there| there.is_empty())));
+    });
+}
+
+#[test]
+fn what_is_wanted_may_change_while_it_is_on_its_way() {
+    for provider in ["aws", "onpremises"] {
+        let world = World::new();
+        world.live(async |controller| {
+            let spec = VcSpec { name: "group".into(), kind: UnitKind::Compute };
+            let vcid = controller.create_group(&asker("ann"), spec).await.unwrap();
+            controller.add_unit(&asker("ann"), "ann", &vcid, unit("u", provider, 2)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            assert!(!is_settled(&controller.parts().book.page()));
+            controller.delete_group(&asker("ann"), &vcid, true).await.unwrap();
+            until(&controller, |page| page.groups.is_empty()).await;
+            world.state(|state| {
+                assert!(state.machines.is_empty());
+                assert!(state.containers.values().all(|there| there.is_empty()));
+            });
+        });
+    }
+}
+
+#[test]
+fn nodes_are_stopped_and_started_as_they_are_told() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = make(&controller, "aws").await;
+        let all = |wanted: NodeState| move |page: &Page| states(page).iter().all(|state| *state == wanted);
+        for (verb, state) in [
+            (Verb::Suspend, NodeState::Suspended),
+            (Verb::Resume, NodeState::Running),
+            (Verb::PowerOff, NodeState::PowerOff),
+            (Verb::PowerOn, NodeState::Running),
+            (Verb::Stop, NodeState::Stopped),
+            (Verb::Start, NodeState::Running),
+        ] {
+            controller.tell(&asker("ann"), &vcid, "u", None, verb).await.unwrap();
+            until(&controller, all(state)).await;
+        }
+        check(&world, &controller.parts().book.page(), "aws");
+        let refused = controller.tell(&asker("ann"), &vcid, "u", None, Verb::PowerOn).await;
+        assert!(refused.is_ok(), "it is so already");
+        let refused = controller.tell(&asker("bob"), &vcid, "u", None, Verb::Stop).await.unwrap_err();
+        assert_eq!(refused.kind.status(), 404, "it is not bob's");
+    });
+}
+
+#[test]
+fn a_machine_that_somebody_else_removed_is_said_and_replaced_when_asked() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = make(&controller, "aws").await;
+        let token = controller.parts().book.page().nodes().next().unwrap().2.token();
+        world.state(|state| {
+            let address = state.machines.remove(&token).unwrap().address.unwrap();
+            state.containers.remove(&address);
+            state.cut_off.insert(address);
+        });
+        until(&controller, |page| states(page).contains(&NodeState::HostError)).await;
+        let (_, unit) = controller.unit(&asker("ann"), &vcid, "u").unwrap();
+        assert!(unit.error().contains("the machine is gone"), "{}", unit.error());
+        world.state(|state| state.cut_off.clear());
+        controller.tell(&asker("ann"), &vcid, "u", None, Verb::Start).await.unwrap();
+        until(&controller, is_settled).await;
+        check(&world, &controller.parts().book.page(), "aws");
+    });
+}
+
+#[test]
+fn what_no_record_knows_is_found() {
+    let world = World::new();
+    world.live(async |controller| {
+        make(&controller, "aws").await;
+        world.state(|state| {
+            let mut stray = state.machines.values().next().unwrap().clone();
+            (stray.id, stray.token) = ("i-stray".into(), "stray".into());
+            state.machines.insert(stray.token.clone(), stray);
+        });
+        while controller.jobs().orphans().is_empty() {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        let orphans = controller.jobs().orphans();
+        assert_eq!(orphans.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["i-stray"]);
+    });
+}

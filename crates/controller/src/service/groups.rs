@@ -1,0 +1,159 @@
+//! Unit groups: listed, made, renamed, given away, removed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Asker, Controller};
+use crate::book::Changes;
+use crate::cci::VcSpec;
+use crate::model::{Group, Unit, Wanted};
+use crate::refusal::Refusal;
+
+/// How many unit groups there may be.
+const GROUPS_MAX: usize = 10_000;
+
+impl Controller {
+    /// Every unit group that the asker may see.
+    ///
+    /// # Errors
+    /// Privileged mode without the right.
+    pub fn groups(&self, asker: &Asker) -> Result<Vec<Arc<Group>>, Refusal> {
+        asker.check()?;
+        let page = self.parts.book.page();
+        Ok(page.groups.values().filter(|group| asker.may_see(group)).cloned().collect())
+    }
+
+    /// One unit group.
+    ///
+    /// # Errors
+    /// There is none, or it is not the asker's.
+    pub fn group(&self, asker: &Asker, vcid: &str) -> Result<Arc<Group>, Refusal> {
+        asker.check()?;
+        asker.group(&self.parts.book.page(), vcid).cloned()
+    }
+
+    /// Makes an empty unit group and gives its `vcid`.
+    ///
+    /// # Errors
+    /// The asker has one of this name.
+    pub async fn create_group(&self, asker: &Asker, spec: VcSpec) -> Result<String, Refusal> {
+        asker.check_write()?;
+        let (vcid, now) = (self.new_id(), self.parts.clock.now());
+        let change = self.parts.book.change(|page, changes| {
+            check_name(page.groups.values(), asker, &spec.name)?;
+            if page.groups.len() >= GROUPS_MAX {
+                return Err(Refusal::conflict(format!("there are {GROUPS_MAX} vcs: remove some first")));
+            }
+            changes.set_next_vcno(page.next_vcno + 1);
+            changes.put_group(Group {
+                vcid: vcid.clone(),
+                vcno: page.next_vcno,
+                name: spec.name.clone(),
+                kind: spec.kind,
+                owner: asker.caller.user.clone(),
+                created_at: now,
+                deleting: false,
+                units: BTreeMap::new(),
+            });
+            Ok(vcid.clone())
+        });
+        Ok(change.await?)
+    }
+
+    /// Gives a unit group another name.
+    ///
+    /// # Errors
+    /// There is none; the name is taken.
+    pub async fn rename_group(&self, asker: &Asker, vcid: &str, name: &str) -> Result<(), Refusal> {
+        asker.check_write()?;
+        let change = self.parts.book.change(|page, changes| {
+            let group = asker.group(page, vcid)?;
+            if group.name != name {
+                check_name(page.groups.values(), asker, name)?;
+                changes.put_group(Group { name: name.to_owned(), ..Group::clone(group) });
+            }
+            Ok(())
+        });
+        Ok(change.await?)
+    }
+
+    /// Gives a unit group to another user, who must exist: the caller sees to that.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn give_group(&self, asker: &Asker, vcid: &str, owner: &str) -> Result<(), Refusal> {
+        asker.check_write()?;
+        let change = self.parts.book.change(|page, changes| {
+            let group = asker.group(page, vcid)?;
+            changes.put_group(Group { owner: owner.to_owned(), ..Group::clone(group) });
+            Ok(())
+        });
+        Ok(change.await?)
+    }
+
+    /// Removes a unit group with everything in it. Without force it must be empty.
+    ///
+    /// # Errors
+    /// There is none; it is not empty.
+    pub async fn delete_group(&self, asker: &Asker, vcid: &str, force: bool) -> Result<(), Refusal> {
+        asker.check_write()?;
+        let wanted = if force { Wanted::GoneByForce } else { Wanted::Gone };
+        let change = self.parts.book.change(|page, changes| {
+            let group = asker.group(page, vcid)?;
+            if !force && !group.units.is_empty() {
+                return Err(Refusal::conflict(format!(
+                    "vc {}: it has units; delete them first, or use force",
+                    group.name
+                )));
+            }
+            let mut kicked = Vec::new();
+            let mut left = false;
+            for unit in group.units.values() {
+                kicked.extend(send_away(changes, vcid, unit, wanted));
+                left |= !unit.is_empty();
+            }
+            if left {
+                changes.put_group(Group { deleting: true, ..Group::clone(group) });
+            } else {
+                changes.remove_group(vcid);
+            }
+            Ok(kicked)
+        });
+        let kicked = change.await.map_err(Refusal::from)?;
+        for id in kicked {
+            self.kick(vcid, &id);
+        }
+        Ok(())
+    }
+}
+
+/// Wants a unit and all in it gone, and gives what is to be kicked for it.
+pub(super) fn send_away(changes: &mut Changes, vcid: &str, unit: &Unit, wanted: Wanted) -> Vec<String> {
+    if unit.is_empty() {
+        changes.remove_unit(vcid, &unit.name);
+        return Vec::new();
+    }
+    changes.put_unit(vcid, Unit { deleting: true, ..unit.clone() });
+    let mut kicked = Vec::new();
+    for node in &unit.nodes {
+        changes.put_node(vcid, &unit.name, node.heading(wanted));
+        kicked.push(node.id.clone());
+    }
+    for disk in &unit.disks {
+        changes.put_disk(vcid, &unit.name, disk.leaving());
+        kicked.push(disk.id.clone());
+    }
+    kicked
+}
+
+fn check_name<'a>(
+    groups: impl Iterator<Item = &'a Arc<Group>>,
+    asker: &Asker,
+    name: &str,
+) -> Result<(), Refusal> {
+    let mut theirs = groups.filter(|group| group.owner == asker.caller.user);
+    if theirs.any(|group| group.name == name) {
+        return Err(Refusal::conflict(format!("name {name}: there is a vc of this name")));
+    }
+    Ok(())
+}

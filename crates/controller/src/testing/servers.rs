@@ -1,0 +1,102 @@
+//! Machines with Docker on them.
+
+use jiff::Timestamp;
+use trustkeep_cloud::{BaseContainer, Fault, Hosts, Inspection, Kind, Login, Result};
+
+use super::World;
+
+#[derive(Debug)]
+pub(super) struct Servers(pub(super) World);
+
+#[async_trait::async_trait]
+impl Hosts for Servers {
+    async fn reach(&self, login: &Login) -> Result<String> {
+        let reach = |state: &mut super::State| {
+            check(state, login)?;
+            Ok(key(state, login))
+        };
+        self.0.act(reach).await
+    }
+
+    async fn ensure_running(&self, login: &Login, wanted: &BaseContainer) -> Result<Inspection> {
+        let run = |state: &mut super::State| {
+            check(state, login)?;
+            let there = state.containers.entry(login.address).or_default();
+            if let Some(other) = there.keys().find(|id| **id != wanted.node_id) {
+                return Err(Fault::new(Kind::Conflict, format!("the base container of {other} is there")));
+            }
+            there.insert(wanted.node_id.clone(), true);
+            Ok(inspection(&wanted.node_id, true))
+        };
+        self.0.act(run).await
+    }
+
+    async fn inspect(&self, login: &Login, node_id: &str) -> Result<Option<Inspection>> {
+        let mut found = None;
+        self.0.state(|state| -> Result<()> {
+            check(state, login)?;
+            let there = state.containers.get(&login.address).and_then(|there| there.get(node_id));
+            found = there.map(|runs| inspection(node_id, *runs));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    async fn stop(&self, login: &Login, node_id: &str) -> Result<()> {
+        let stop = |state: &mut super::State| {
+            check(state, login)?;
+            if let Some(runs) = state.containers.entry(login.address).or_default().get_mut(node_id) {
+                *runs = false;
+            }
+            Ok(())
+        };
+        self.0.act(stop).await
+    }
+
+    async fn remove(&self, login: &Login, node_id: &str) -> Result<()> {
+        let remove = |state: &mut super::State| {
+            check(state, login)?;
+            if let Some(there) = state.containers.get_mut(&login.address) {
+                there.remove(node_id);
+            }
+            Ok(())
+        };
+        self.0.act(remove).await
+    }
+
+    async fn run_init(&self, login: &Login, _: &str, _: &str) -> Result<()> {
+        self.0.act(|state| check(state, login)).await
+    }
+
+    async fn answers(&self, login: &Login) -> Result<()> {
+        self.0.act(|state| check(state, login)).await
+    }
+
+    async fn backup(&self, login: &Login, _: &str, _: &str) -> Result<()> {
+        self.0.act(|state| check(state, login)).await
+    }
+}
+
+fn check(state: &super::State, login: &Login) -> Result<()> {
+    if state.cut_off.contains(&login.address) {
+        return Err(Fault::new(Kind::Unavailable, format!("{} does not answer", login.address)));
+    }
+    if login.host_key.as_ref().is_some_and(|known| *known != key(state, login)) {
+        return Err(Fault::new(Kind::HostKeyChanged, "another host key"));
+    }
+    Ok(())
+}
+
+fn key(state: &super::State, login: &Login) -> String {
+    format!("ssh-ed25519 {}", state.keys.get(&login.address).copied().unwrap_or_default())
+}
+
+fn inspection(node_id: &str, is_running: bool) -> Inspection {
+    let ended = (!is_running).then(|| "exit code 0".to_owned());
+    Inspection {
+        container_id: format!("c-{node_id}"),
+        is_running,
+        started_at: Some(Timestamp::UNIX_EPOCH),
+        ended,
+    }
+}

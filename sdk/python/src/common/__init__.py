@@ -1,0 +1,1 @@
+"""What notebooks import first: see `common.logsetting`."""

@@ -1,0 +1,1 @@
+"""The SDK that notebooks use: see `vcpsdk.vcpsdk`."""

@@ -1,0 +1,1 @@
+"""Providers: what their specs hold and send."""

@@ -1,0 +1,57 @@
+"""Existing servers, as `trustkeep simulate` makes them of namespaces of this machine."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import processes
+from vault_server import BINARY
+
+PROGRAMS = ["dockerd", "docker", "sshd", "ip", "nsenter", "busybox"]
+
+
+class Servers:
+    """Some servers that let the controller in, and what can happen to them."""
+
+    def __init__(self, folder, key, count=3, *options):
+        lacking = [name for name in PROGRAMS if not (shutil.which(name) or shutil.which(name, path="/usr/sbin"))]
+        if os.geteuid() != 0 or lacking:
+            pytest.skip(f"servers cannot be simulated: {'root and ' if os.geteuid() else ''}{lacking} needed")
+        self._log = open(folder / "simulate.log", "wb")
+        command = [BINARY, "simulate", "--count", count, "--dir", folder / "servers", "--authorized-key", key]
+        command += ["--json", "--attached", *options]
+        self._process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
+        )
+        told = self._process.stdout.readline()
+        assert told, (folder / "simulate.log").read_text()
+        told = json.loads(told)
+        self.network, self.controller, self.image = told["network"], told["controller"], told["image"]
+        self.image_file = told["image_file"]
+        self.addresses = [server["address"] for server in told["servers"]]
+        self._sockets = [server["docker_socket"] for server in told["servers"]]
+
+    def tell(self, command, at):
+        """Changes the server at an address: `cut`, `heal`, `kill-docker`, ..."""
+        self._process.stdin.write(f"{command} {self.addresses.index(at) + 1}\n".encode())
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        assert answer["ok"], answer
+
+    def docker(self, at, *words):
+        """What Docker on the server at an address says."""
+        host = f"unix://{self._sockets[self.addresses.index(at)]}"
+        command = ["docker", "--host", host, *map(str, words)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def containers(self, at):
+        """The containers there, running or not."""
+        return self.docker(at, "ps", "--all", "--quiet", "--no-trunc").split()
+
+    def stop(self):
+        self._process.stdin.close()
+        assert self._process.wait(processes.PATIENCE_SECONDS) == 0
+        self._log.close()
