@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, Optional
+from urllib.parse import quote
 
 import requests
 
@@ -56,7 +57,7 @@ class Occtr:
 
     def healthcheck(self) -> bool:
         """Whether the controller is well."""
-        status, _ = api_call(self, "/")
+        status: int = api_call(self, "/")[0]
         if status != 200:
             self.last_error_http_status = status
         return status == 200
@@ -67,15 +68,16 @@ class Occtr:
 
     def publickey(self) -> str:
         """The SSH public key that existing servers must let in."""
-        return json.loads(call(self, self, "publickey failed", "/publickey"))["publickey"]
+        return str(json.loads(call(self, self, "publickey failed", "/publickey"))["publickey"])
 
     def vpn_catalog(self, provider: Optional[str] = None, vpn_catalog_name: str = "default") -> dict[str, Any]:
         """One network of the VPN catalogue, or the whole of it if no provider is named."""
-        catalog = json.loads(call(self, self, "config node failed", "/vpn_catalog"))["vpn_catalog"]
+        catalog: dict[str, Any] = json.loads(call(self, self, "config node failed", "/vpn_catalog"))["vpn_catalog"]
         if provider is None:
             return {name: networks for name, networks in catalog.items() if name != "cci_version"}
         try:
-            return catalog[provider][vpn_catalog_name]
+            network: dict[str, Any] = catalog[provider][vpn_catalog_name]
+            return network
         except (KeyError, TypeError):
             message = f"not exist in vpn_catalog, provider[{provider}] vpn_catalog_name[{vpn_catalog_name}]"
             raise Exception("VCP", message) from None
@@ -86,14 +88,15 @@ class Occtr:
 
     def cci_candidate(self, name: str, filename: str) -> bool:
         """Writes a document made from a template into a file. Not offered by every controller."""
-        answer = call(self, self, "cci candidate failed", "/ccis/candidate?name=" + requests.utils.quote(name, safe=""))
+        answer = call(self, self, "cci candidate failed", "/ccis/candidate?name=" + quote(name, safe=""))
         with open(filename, "w", encoding="utf-8") as file:
             file.write(json.loads(answer)["cci"])
         return True
 
     def occtr_version(self) -> dict[str, Any]:
         """The controller's version: `version`, `git_tag`, and `plugin` with a version for each provider."""
-        return json.loads(call(self, self, "oc controller version failed", "/version"))
+        told: dict[str, Any] = json.loads(call(self, self, "oc controller version failed", "/version"))
+        return told
 
     def version(self, output: bool = True) -> dict[str, str]:
         """The version of this library, printed unless `output` is False."""

@@ -181,7 +181,7 @@ class Shell:
         """Gives an image another name."""
         self._docker(["image", "tag", src_image, dest_image], ssh_user_name, private_key_path)
 
-    def _docker(self, parts: Sequence[str], user: str, key: Optional[str], cwd: Optional[str] = None) -> Output:
+    def _docker(self, parts: Sequence[str], user: str, key: Optional[str], cwd: Optional[str] = None) -> tuple[str, str]:
         return self.ssh_exec(" ".join([DOCKER, *parts]), cwd=cwd, ssh_user_name=user, private_key_path=key)
 
     def _login(self, user: Optional[str]) -> str:

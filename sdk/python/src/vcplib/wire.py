@@ -66,7 +66,9 @@ def call(occtr: Occtr, owner: Any, operation: str, uri: str, method: str = "GET"
 
     `owner` is the object that keeps the status as `last_error_http_status`; `operation` begins the error's text.
     """
-    status, text = api_call(occtr, uri, method, body)
+    answer = api_call(occtr, uri, method, body)
+    status: int = answer[0]
+    text: str = answer[1]
     if status != (expected or (200 if method == "GET" else 202)):
         owner.last_error_http_status = status
         vcp_server_error(status, operation, text)

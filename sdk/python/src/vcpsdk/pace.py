@@ -30,7 +30,7 @@ def poll_seconds() -> float:
 
 def wait_timeout(config: Any) -> float:
     """How long is waited for what was asked, in seconds."""
-    return float(config["vcc"].get("wait_timeout_sec", TIMEOUT_SECONDS))
+    return float(config["vcc"].get("wait_timeout_sec", TIMEOUT_SECONDS)) if config else float(TIMEOUT_SECONDS)
 
 
 def ticks(timeout: float) -> Iterator[int]:

@@ -23,7 +23,7 @@ class VcpUnitGroupClass:
     After `cleanup` there is nothing left to act on, and the object refuses.
     """
 
-    def __init__(self, vc: Vc, vcp_config: Any):
+    def __init__(self, vc: Optional[Vc] = None, vcp_config: Any = ""):
         self._group: Optional[Vc] = vc
         self._vcp_config = vcp_config
         self._wait_timeout_sec = wait_timeout(vcp_config)

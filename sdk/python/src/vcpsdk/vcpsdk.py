@@ -21,6 +21,7 @@ from vcplib import occtr
 from vcplib.occtr import privilege, set_privilege_mode, unset_privilege_mode, vcp_df_color
 from vcplib.wire import ANSWER_SECONDS, CONNECT_SECONDS
 
+from .plugins.chameleon_ext import VcpChameleonOpenrc
 from .plugins.providers import PROVIDERS
 from .plugins.spec import SPEC_CLASSES, VcpSpecResource
 from .ugroup import VcpUnitGroupClass
@@ -58,11 +59,12 @@ class VcpExtClass:
 
     def __init__(self, config_dir: str = "", vcc_access_token: str = ""):
         self._config_dir = config_dir
+        self._vcc_access_token = vcc_access_token
 
     def find_extension(self, provider_name: str) -> NoReturn:
         """Always an error: of Chameleon that its reservations are made in its own portal, of others that there is none."""
         if provider_name.split("_")[0] == "chameleon":
-            raise VcpSDKError("chameleon: reserve hosts in its portal, and set spec.reservation to the reservation's id")
+            VcpChameleonOpenrc(provider_name, self._config_dir, self._vcc_access_token)
         raise VcpSDKError(f"no extension provider_name[{provider_name}]")
 
 
@@ -104,7 +106,8 @@ class VcpSDK:
 
     def authority(self) -> dict[str, str]:
         """Who the token's user is: `role` (fullaccess or readonly), `user_name`, `user_role` (super or regular)."""
-        return json.loads(self._oc.authority())
+        told: dict[str, str] = json.loads(self._oc.authority())
+        return told
 
     def get_spec(self, provider_name: str, flavor: str) -> VcpSpecResource:
         """A new spec of a provider (`aws`, `aws_disk`, `onpremises`) with the values of a flavor."""
@@ -203,7 +206,7 @@ class VcpSDK:
 
     def get_credential(self, key: str) -> str:
         """A credential that `post_credential` kept."""
-        return self._vault("GET", key)["data"]["value"]
+        return str(self._vault("GET", key)["data"]["value"])
 
     def _vault(self, method: str, key: str, body: Optional[dict[str, str]] = None) -> Any:
         url = f"{self.vcc_info()['vault_url']}/v1/cubbyhole/{key.strip('/')}"

@@ -1,13 +1,15 @@
 """Machines of mdx, which its own service makes.
 
-How that service is spoken to is not public, so nothing here can ask it for anything: every operation is an error that says so.
-The constants and the description of a machine are what notebooks import; machines that were made in mdx's portal are used as
-existing servers (`onpremises`).
+That service is no part of the controller, and this SDK does not speak to it: every operation is an error that says so. The
+constants and the description of a machine are what notebooks import; machines that were made in mdx's portal are used as existing
+servers (`onpremises`).
 """
 from __future__ import annotations
 
 from typing import Any, NoReturn, Optional
 
+ENDPOINT = "https://oprpl.mdx.jp"
+"""Where mdx's service is."""
 SLEEP_TIME_SEC = 5
 SLEEP_COUNT = 120
 DEPLOY_VM_SLEEP_COUNT = 240
@@ -49,7 +51,7 @@ class MdxRestException(Exception):
 class MdxResourceExt:
     """mdx, as notebooks speak to it. Each operation raises `MdxRestException`."""
 
-    def __init__(self, init_token: Optional[str] = None, endpoint: Optional[str] = None):
+    def __init__(self, init_token: Optional[str] = None, endpoint: str = ENDPOINT):
         self.endpoint = endpoint
 
     def __getattr__(self, name: str) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Optional
 
 import jsonschema
@@ -34,8 +36,13 @@ class VcpSpecResource:
     """
 
     provider: Provider
+    vcp_config_key: str
     version: str
     unit_type: str
+    _unit: dict[str, Any]
+    _docker: dict[str, Any]
+    _params: dict[str, Any]
+    _tags: dict[str, str]
 
     def __init__(self, provider_name: str, flavor: str, config_dir: str = ""):
         files = VcpConfigYaml(config_dir)
@@ -234,7 +241,9 @@ def _count_property(provider: Provider) -> property:
 
 def _field_property(provider: Provider, field: Field) -> property:
     def setter(self: VcpSpecResource, value: Any) -> None:
-        if field.source in (ADDRESSES, MACS) and isinstance(value, str):
+        if field.source == MACS and isinstance(value, str):
+            value = [value]
+        if field.source == ADDRESSES and isinstance(value, str):
             raise VcpSDKError(f"{field.attr} is not list")
         if field.source in (ADDRESSES, MACS) and value and provider.name != "onpremises":
             self._unit["count"] = len(value)
@@ -245,6 +254,7 @@ def _field_property(provider: Provider, field: Field) -> property:
 
 def _spec_class(provider: Provider) -> type[VcpSpecResource]:
     members: dict[str, Any] = {"provider": provider, "version": provider.version, "unit_type": provider.unit_type,
+                               "vcp_config_key": provider.section,
                                "__doc__": f"What a unit of {provider.name} shall be.", "__module__": __name__,
                                "private_network": _unit_property("private_network", "The network of the VPN catalogue.")}
     if provider.unit_type == "storage":
@@ -264,3 +274,14 @@ def _spec_class(provider: Provider) -> type[VcpSpecResource]:
 
 SPEC_CLASSES: dict[str, type[VcpSpecResource]] = {provider.class_name: _spec_class(provider) for provider in PROVIDERS.values()}
 """The class of each provider's spec by its name: `VcpSpecResourceAws`."""
+
+
+def _module(provider: Provider) -> ModuleType:
+    module = ModuleType(f"{__package__}.{provider.name}", f"Specs of {provider.name}.")
+    setattr(module, provider.class_name, SPEC_CLASSES[provider.class_name])
+    return module
+
+
+# Each class also has a module of its own, as programs import it: `from vcpsdk.plugins.aws import VcpSpecResourceAws`.
+for _provider in PROVIDERS.values():
+    sys.modules[f"{__package__}.{_provider.name}"] = _module(_provider)
