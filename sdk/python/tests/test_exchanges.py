@@ -136,7 +136,7 @@ def test_cleanup(ugroup, wire, said):
     wire.answers[f"DELETE /vcs/{VCID}"] = (202, {})
     wire.answers[f"GET /vcs/{VCID}"] = [(200, vc([unit("DELETING"), {**unit("DELETING"), "name": "b"}])), (404, {"message": "gone"})]
     ugroup.cleanup()
-    assert said() == ["web is DELETING\nb is DELETING ... 0 sec", "cleanup completed. vc  is cleanup(no unit)"]
+    assert said() == ["web is DELETING\nb is DELETING ... 0 sec", "cleanup completed. vc g is cleanup(no unit)"]
     assert json.loads(wire.log[0][3]) == {"force": "true"}
     with pytest.raises(VcpSDKError, match="no yet setup unit_group"):
         ugroup.df_nodes()

@@ -151,11 +151,12 @@ class VcpUnitGroupClass:
 
     def cleanup(self, wait_for: bool = True, privileged: Optional[bool] = False) -> None:
         """Removes the unit group with all units and nodes."""
+        name = self._vc.name
         with privilege(privileged):
             self._vc.delete(force=True)
             if wait_for is True:
                 self.wait_cleanup()
-                logger.info("cleanup completed. vc %s is cleanup(no unit)", self._vc.name)
+                logger.info("cleanup completed. vc %s is cleanup(no unit)", name)
         self._group = None
 
     def wait_cleanup(self) -> None:
