@@ -10,6 +10,7 @@ use trustkeep_chassis::clock::SharedClock;
 use trustkeep_cloud::{Fault, Hosts, Kind, Login, Order, Place, Provider};
 use trustkeep_crypto::{Random, SecretString};
 
+use crate::accounts::Accounts;
 use crate::book::{Book, Page};
 use crate::model::{Group, Node, Unit};
 use crate::secrets::Secrets;
@@ -18,6 +19,8 @@ use crate::secrets::Secrets;
 pub struct Parts {
     /// The records.
     pub book: Book,
+    /// The users.
+    pub accounts: Accounts,
     /// The clouds that nodes can be made on, by their names.
     pub providers: BTreeMap<String, Arc<dyn Provider>>,
     /// What is done on machines.

@@ -27,6 +27,7 @@ use trustkeep_chassis::shutdown::Shutdown;
 
 use self::call::Call;
 use self::route::Found;
+use crate::metrics::{self, OperationOutcome};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::service::{Asker, Controller};
 
@@ -91,16 +92,20 @@ impl Rest {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        let outcome = self.carry_out(&head, body).await;
+        let found = route::find(&head.method, head.uri.path());
+        let operation = found.as_ref().and_then(Found::operation);
+        let outcome = self.carry_out(&head, found, body).await;
+        if let Some(operation) = operation {
+            metrics::operation(operation, ended(&outcome));
+        }
         outcome.unwrap_or_else(|refusal| self.refuse(&head, &refusal))
     }
 
-    async fn carry_out<B>(&self, head: &Head, body: B) -> Result<Answer, Refusal>
+    async fn carry_out<B>(&self, head: &Head, found: Option<Found<'_>>, body: B) -> Result<Answer, Refusal>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let found = route::find(&head.method, head.uri.path());
         if let Some(Found { route, .. }) = &found
             && route.is_open
         {
@@ -152,6 +157,14 @@ pub fn refusal(refused: ListenerRefusal) -> Response<Bytes> {
     *response.status_mut() = refused.status();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+fn ended(outcome: &Result<Answer, Refusal>) -> OperationOutcome {
+    match outcome {
+        Ok(_) => OperationOutcome::Accepted,
+        Err(refusal) if refusal.kind == RefusalKind::Unavailable => OperationOutcome::Failed,
+        Err(_) => OperationOutcome::Refused,
+    }
 }
 
 /// An answer's JSON.

@@ -18,7 +18,7 @@ use trustkeep_cloud::{Disk, Fault, Kind, Machine, OnPremises};
 use trustkeep_crypto::random::SystemRandom;
 use trustkeep_store::{MemoryStore, SharedStore};
 
-use crate::accounts::{ApiRole, Caller, UserRole};
+use crate::accounts::{AccountError, Accounts, ApiRole, Caller, UserRole};
 use crate::book::Book;
 use crate::cci::{DockerOptions, Kind as UnitKind, UnitSpec};
 use crate::parts::{Identity, Networks, Parts, Patience};
@@ -87,10 +87,20 @@ impl World {
     }
 
     async fn controller(&self) -> Controller {
-        self.0.store.create_tables(&Book::tables().unwrap()).await.unwrap();
+        let mut tables = Book::tables().unwrap();
+        tables.push(Accounts::table().unwrap());
+        self.0.store.create_tables(&tables).await.unwrap();
+        let accounts = Accounts::open(self.0.store.clone(), SystemClock::shared()).await.unwrap();
+        for user in ["ann", "bob"] {
+            match accounts.add(user, UserRole::Regular).await {
+                Ok(_) | Err(AccountError::Exists(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
         let cloud: Arc<dyn trustkeep_cloud::Provider> = Arc::new(cloud::Cloud(self.clone()));
         let parts = Parts {
             book: Book::open(self.0.store.clone()).await.unwrap(),
+            accounts,
             providers: BTreeMap::from([
                 ("aws".to_owned(), cloud),
                 ("onpremises".to_owned(), Arc::new(OnPremises) as _),

@@ -145,7 +145,8 @@ pub(crate) async fn start(args: &Args, supervisor: &Supervisor, reload: &Reload)
     let token = vault.token();
     let secrets = VaultSecrets::open(&vault.place(), token, accounts.clone(), clock.clone()).await?;
     let secrets = Arc::new(secrets);
-    let (parts, images) = parts::assemble(&configuration, &data_dir, store, secrets.clone(), clock).await?;
+    let keepers: parts::Keepers = (store, accounts.clone(), secrets.clone());
+    let (parts, images) = parts::assemble(&configuration, &data_dir, keepers, clock).await?;
     let controller = Controller::new(parts, supervisor.shutdown().clone());
     supervisor.spawn("controller jobs", controller.jobs().clone().serve());
     members::follow(&controller, &data_dir, supervisor);

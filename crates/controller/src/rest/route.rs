@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::{BASE, reading, writing, written};
 use crate::refusal::Refusal;
+use crate::service::Verb;
 
 /// One operation.
 pub(super) struct Route {
@@ -18,6 +19,8 @@ pub(super) struct Route {
     pub(super) status: StatusCode,
     /// Whether it is answered without a token.
     pub(super) is_open: bool,
+    /// As the original's SDK names it in its errors; nothing where the last word of the path does.
+    operation: &'static str,
     pub(super) handler: Handler,
 }
 
@@ -39,6 +42,21 @@ pub(super) struct Found<'a> {
     pub(super) route: &'static Route,
     pub(super) words: Vec<&'a str>,
 }
+
+impl Found<'_> {
+    /// What is counted, if it changes something: few names, whatever callers write into paths.
+    pub(super) fn operation(&self) -> Option<&'static str> {
+        let word = self.words.last().copied().unwrap_or_default();
+        self.route.is_change().then(|| match self.route.operation {
+            "" if word == CLEAR_PROCESSING => CLEAR_PROCESSING,
+            "" => Verb::from_name(word).map_or("unknown", Verb::name),
+            operation => operation,
+        })
+    }
+}
+
+/// What a unit can be told beside its nodes.
+pub(super) const CLEAR_PROCESSING: &str = "clear_processing";
 
 /// The route of a request.
 pub(super) fn find<'a>(method: &Method, path: &'a str) -> Option<Found<'a>> {
@@ -84,11 +102,16 @@ fn matched<'a>(route: &Route, words: &[&'a str]) -> Option<Vec<&'a str>> {
 }
 
 const fn get(path: &'static [&'static str], handler: Handler) -> Route {
-    Route { method: "GET", path, status: StatusCode::OK, is_open: false, handler }
+    Route { method: "GET", path, status: StatusCode::OK, is_open: false, operation: "", handler }
 }
 
-const fn write(method: &'static str, path: &'static [&'static str], handler: Handler) -> Route {
-    Route { method, path, status: StatusCode::ACCEPTED, is_open: false, handler }
+const fn write(
+    method: &'static str,
+    path: &'static [&'static str],
+    operation: &'static str,
+    handler: Handler,
+) -> Route {
+    Route { method, path, status: StatusCode::ACCEPTED, is_open: false, operation, handler }
 }
 
 async fn shown<T: Serialize>(outcome: impl Future<Output = Result<T, Refusal>>) -> Result<Bytes, Refusal> {
@@ -106,25 +129,26 @@ static ROUTES: &[Route] = &[
     get(&["vpn_catalog"], |call| Box::pin(shown(reading::vpn_catalog(call)))),
     get(&["monitoring", "targets"], |call| Box::pin(reading::targets(call))),
     get(&["vcs"], |call| Box::pin(reading::vcs(call))),
-    write("POST", &["vcs"], |call| Box::pin(shown(writing::create_vc(call)))),
+    write("POST", &["vcs"], "create vc", |call| Box::pin(shown(writing::create_vc(call)))),
     Route {
         status: StatusCode::OK,
-        ..write("POST", &["vcs", "fail"], |call| Box::pin(shown(writing::fail(call))))
+        ..write("POST", &["vcs", "fail"], "member fail", |call| Box::pin(shown(writing::fail(call))))
     },
     get(&["vcs", "*"], |call| Box::pin(reading::vc(call))),
-    write("POST", &["vcs", "*"], |call| Box::pin(shown(writing::add_unit(call)))),
-    write("PUT", &["vcs", "*"], |call| Box::pin(shown(writing::update_vc(call)))),
-    write("PATCH", &["vcs", "*"], |call| Box::pin(shown(writing::change_vc(call)))),
-    write("DELETE", &["vcs", "*"], |call| Box::pin(shown(writing::delete_vc(call)))),
+    write("POST", &["vcs", "*"], "add unit", |call| Box::pin(shown(writing::add_unit(call)))),
+    write("PUT", &["vcs", "*"], "update vc", |call| Box::pin(shown(writing::update_vc(call)))),
+    write("PATCH", &["vcs", "*"], "change owner vc", |call| Box::pin(shown(writing::change_vc(call)))),
+    write("DELETE", &["vcs", "*"], "delete vc", |call| Box::pin(shown(writing::delete_vc(call)))),
     get(&["vcs", "*", "*"], |call| Box::pin(reading::unit(call))),
-    write("PUT", &["vcs", "*", "*"], |call| Box::pin(shown(writing::add_nodes(call)))),
-    write("DELETE", &["vcs", "*", "*"], |call| Box::pin(shown(writing::delete_unit(call)))),
+    write("PUT", &["vcs", "*", "*"], "add node", |call| Box::pin(shown(writing::add_nodes(call)))),
+    write("DELETE", &["vcs", "*", "*"], "delete unit", |call| Box::pin(shown(writing::delete_unit(call)))),
     get(&["vcs", "*", "*", "*"], |call| Box::pin(reading::node(call))),
-    write("DELETE", &["vcs", "*", "*", "*"], |call| Box::pin(shown(writing::delete_node(call)))),
-    write("PATCH", &["vcs", "*", "*", "*"], |call| Box::pin(shown(writing::tell_unit(call)))),
+    write("DELETE", &["vcs", "*", "*", "*"], "delete node", |call| Box::pin(shown(writing::delete_node(call)))),
+    write("PATCH", &["vcs", "*", "*", "*"], "", |call| Box::pin(shown(writing::tell_unit(call)))),
     Route {
         status: StatusCode::ACCEPTED,
+        operation: "backup",
         ..get(&["vcs", "*", "*", "*", "backup"], |call| Box::pin(shown(writing::backup(call))))
     },
-    write("PATCH", &["vcs", "*", "*", "*", "*"], |call| Box::pin(shown(writing::tell_node(call)))),
+    write("PATCH", &["vcs", "*", "*", "*", "*"], "", |call| Box::pin(shown(writing::tell_node(call)))),
 ];

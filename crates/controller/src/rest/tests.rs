@@ -82,6 +82,16 @@ fn a_group_is_seen_at_once_by_its_owner_only() {
         assert_eq!(call(&rest, Method::GET, &path, "root/super", Value::Null).await.0, 404);
         assert_eq!(call(&rest, Method::GET, &path, "root/super!", Value::Null).await.0, 200);
         assert_eq!(call(&rest, Method::POST, "/vcs", "ann", vc("first")).await.0, 409);
+        for nobody in ["carol", "a b", ""] {
+            let gift = json!({ "operation": "change_owner", "owner": nobody });
+            let (status, said) = call(&rest, Method::PATCH, &path, "ann", gift.clone()).await;
+            assert_eq!(status, 400, "{said}");
+            let message = said["message"].as_str().unwrap();
+            assert!(message.contains("VCPInvalidParameterException"), "{message}");
+            assert!(message.contains("owner: user") && message.contains(nobody), "{message}");
+            assert_eq!(call(&rest, Method::GET, &path, "ann", Value::Null).await.1["owner"], "ann");
+            assert_eq!(call(&rest, Method::PATCH, &path, "bob", gift).await.0, 404, "it is not bob's");
+        }
         let gift = json!({ "operation": "change_owner", "owner": "bob" });
         assert_eq!(call(&rest, Method::PATCH, &path, "ann", gift).await.0, 202);
         assert_eq!(call(&rest, Method::GET, &path, "ann", Value::Null).await.0, 404);

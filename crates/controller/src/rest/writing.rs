@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::route::CLEAR_PROCESSING;
 use crate::cci;
 use crate::refusal::Refusal;
 use crate::service::Verb;
@@ -72,7 +73,7 @@ pub(super) async fn delete_node(call: &Call<'_>) -> Result<Value, Refusal> {
 }
 
 pub(super) async fn tell_unit(call: &Call<'_>) -> Result<Value, Refusal> {
-    if call.word(2) == "clear_processing" {
+    if call.word(2) == CLEAR_PROCESSING {
         // Seeing the unit is the right to it, and there is nothing to lose.
         call.controller.unit(&call.asker, call.word(0), call.word(1))?;
         call.asker.check_write()?;

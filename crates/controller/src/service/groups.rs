@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Asker, Controller};
+use crate::accounts::AccountError;
 use crate::book::Changes;
 use crate::cci::VcSpec;
 use crate::model::{Group, Unit, Wanted};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RefusalKind};
 
 /// How many unit groups there may be.
 const GROUPS_MAX: usize = 10_000;
@@ -77,12 +78,20 @@ impl Controller {
         Ok(change.await?)
     }
 
-    /// Gives a unit group to another user, who must exist: the caller sees to that.
+    /// Gives a unit group to another user, who must exist: nobody could see to what belongs to no one.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none; there is no such user.
     pub async fn give_group(&self, asker: &Asker, vcid: &str, owner: &str) -> Result<(), Refusal> {
         asker.check_write()?;
+        // Who may not see the group learns nothing of users.
+        self.group(asker, vcid)?;
+        if let Err(error) = self.parts.accounts.get(owner).await {
+            return Err(match error {
+                AccountError::Store(error) => Refusal::new(RefusalKind::Unavailable, error.to_string()),
+                unknown => Refusal::invalid(format!("owner: {unknown}")),
+            });
+        }
         let change = self.parts.book.change(|page, changes| {
             let group = asker.group(page, vcid)?;
             changes.put_group(Group { owner: owner.to_owned(), ..Group::clone(group) });

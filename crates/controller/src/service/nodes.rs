@@ -42,18 +42,33 @@ pub enum Member {
 impl Verb {
     /// The verb of this name in a path.
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "suspend" => Self::Suspend,
-            "resume" => Self::Resume,
-            "stop" => Self::Stop,
-            "start" => Self::Start,
-            "watch" => Self::Watch,
-            "unwatch" => Self::Unwatch,
-            "power_on" => Self::PowerOn,
-            "power_off" => Self::PowerOff,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|verb| verb.name() == name)
     }
+
+    /// As it stands in a path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Watch => "watch",
+            Self::Unwatch => "unwatch",
+            Self::PowerOn => "power_on",
+            Self::PowerOff => "power_off",
+        }
+    }
+
+    const ALL: [Self; 8] = [
+        Self::Suspend,
+        Self::Resume,
+        Self::Stop,
+        Self::Start,
+        Self::Watch,
+        Self::Unwatch,
+        Self::PowerOn,
+        Self::PowerOff,
+    ];
 
     /// What it wants of a node, and of which states it can be asked. What failed can be tried again.
     fn wants(self) -> Option<(Wanted, &'static [NodeState])> {

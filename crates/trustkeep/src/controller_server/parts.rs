@@ -9,6 +9,7 @@ use trustkeep_aws::Context;
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_cloud::{ControllerKey, ImageStore, OnPremises, Provider, SshHosts};
 use trustkeep_cloud_aws::{Aws, Settings as AwsSettings};
+use trustkeep_controller::accounts::Accounts;
 use trustkeep_controller::book::Book;
 use trustkeep_controller::configuration::Configuration;
 use trustkeep_controller::parts::{Identity, Parts};
@@ -16,15 +17,17 @@ use trustkeep_controller::secrets::Secrets;
 use trustkeep_crypto::random::{SystemRandom, uuid};
 use trustkeep_store::SharedStore;
 
-/// The parts over a data directory and a store, and the images that the controller delivers.
+/// What keeps: the store, the users in it, the vault.
+pub(super) type Keepers = (SharedStore, Accounts, Arc<dyn Secrets>);
+
+/// The parts over a data directory, the store with its users and the vault, and the images that the controller delivers.
 ///
 /// # Errors
 /// The key or the identity cannot be read or made; records cannot be read.
 pub(super) async fn assemble(
     configuration: &Arc<Configuration>,
     data_dir: &Path,
-    store: SharedStore,
-    secrets: Arc<dyn Secrets>,
+    (store, accounts, secrets): Keepers,
     clock: SharedClock,
 ) -> anyhow::Result<(Parts, ImageStore)> {
     let settings = configuration.settings();
@@ -38,6 +41,7 @@ pub(super) async fn assemble(
     let images = ImageStore::new(data_dir.join("images"));
     let parts = Parts {
         book: Book::open(store).await.context("the controller's records")?,
+        accounts,
         providers: providers()?,
         hosts: Arc::new(SshHosts::new(key, images.clone())),
         secrets,
