@@ -19,10 +19,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trustkeep_chassis::shutdown::Shutdown;
 
+use crate::metrics;
+use crate::model::Wanted;
 use crate::parts::Parts;
 
 /// How many nodes and disks are worked on at once; the others wait. Each may hold an SSH session, which takes 130 KiB.
@@ -55,6 +58,12 @@ pub struct Orphan {
     pub id: String,
     /// The node or disk that it was made for.
     pub token: String,
+}
+
+/// What came of what was wanted of an item.
+struct Ended {
+    wanted: Wanted,
+    is_done: bool,
 }
 
 struct Running {
@@ -162,13 +171,17 @@ impl Jobs {
 
     async fn work(self, item: Item, mut cancel: CancellationToken) {
         loop {
+            let began = Instant::now();
             let done = async {
-                let Ok(_slot) = self.0.slots.acquire().await else { return };
-                self.drive(&item).await;
+                let Ok(_slot) = self.0.slots.acquire().await else { return None };
+                self.drive(&item).await
             };
-            tokio::select! {
-                () = done => {}
-                () = cancel.cancelled() => {}
+            let ended = tokio::select! {
+                ended = done => ended,
+                () = cancel.cancelled() => None,
+            };
+            if let Some(Ended { wanted, is_done }) = ended {
+                metrics::job(wanted.name(), is_done, began.elapsed());
             }
             self.0.progress.lock().remove(&item.id);
             let mut running = self.0.running.lock();
@@ -186,12 +199,12 @@ impl Jobs {
         }
     }
 
-    async fn drive(&self, item: &Item) {
+    async fn drive(&self, item: &Item) -> Option<Ended> {
         let page = self.0.parts.book.page();
         if page.node(&item.vcid, &item.id).is_some() {
-            node::drive(self, item).await;
-        } else if page.disk(&item.vcid, &item.id).is_some() {
-            disk::drive(self, item).await;
+            node::drive(self, item).await
+        } else {
+            disk::drive(self, item).await
         }
     }
 

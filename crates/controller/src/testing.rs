@@ -156,6 +156,13 @@ impl Networks for OneNetwork {
     }
 }
 
+/// What is counted while `work` runs on this thread, as Prometheus reads it.
+pub(crate) fn counted(work: impl FnOnce()) -> String {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, work);
+    recorder.handle().render()
+}
+
 /// Somebody with every right over what is theirs.
 pub(crate) fn asker(user: &str) -> Asker {
     let caller = Caller {

@@ -38,7 +38,7 @@ impl Jobs {
         }
         let order = self.parts().order(&found.group, &found.unit, &found.item);
         let look = || provider.settle(place, &order);
-        let seen = self.persist(&item.id, self.parts().patience.cloud, "looking for the machine", look).await;
+        let seen = self.persist(item, self.parts().patience.cloud, "looking for the machine", look).await;
         let seen = seen.map_err(Failure::host)?;
         Ok(seen.is_none_or(|machine| machine.state == MachineState::Gone))
     }
@@ -54,7 +54,7 @@ impl Jobs {
         let patience = self.parts().patience.cloud;
         if found.item.machine.is_none() {
             let create = || provider.create(place, order);
-            let machine = self.persist(&item.id, patience, "making the machine", create).await;
+            let machine = self.persist(item, patience, "making the machine", create).await;
             self.record_machine(item, machine.map_err(Failure::host)?).await;
         }
         let is_up = || async {
@@ -70,7 +70,7 @@ impl Jobs {
             }
             Ok(None)
         };
-        let machine = self.await_it(&item.id, patience, "waiting for the machine", is_up).await;
+        let machine = self.await_it(item, patience, "waiting for the machine", is_up).await;
         self.record_machine(item, machine.map_err(Failure::host)?).await;
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Jobs {
         let mut login = parts.login(&page, &found.unit, &found.item).ok_or_else(no_address)?;
         let patience = if existing { parts.patience.server } else { parts.patience.boot };
         let what = format!("logging in to {}@{} port {}", login.user, login.address, login.port);
-        let key = self.persist(&item.id, patience, &what, || parts.hosts.reach(&login)).await;
+        let key = self.persist(item, patience, &what, || parts.hosts.reach(&login)).await;
         let key = key.map_err(Failure::host)?;
         let left = page.server(login.address).left;
         let pinned = parts.book.change(|page, changes| {
@@ -116,7 +116,7 @@ impl Jobs {
         let wanted = self.base_container(&found, login, env);
         let run = || parts.hosts.ensure_running(login, &wanted);
         let patience = parts.patience.server;
-        let started = self.persist(&item.id, patience, "starting the base container", run).await;
+        let started = self.persist(item, patience, "starting the base container", run).await;
         let started = started.map_err(|fault| match fault.kind {
             Kind::Unavailable | Kind::Denied | Kind::HostKeyChanged => Failure::host(fault),
             _ => Failure::container(fault),
@@ -128,17 +128,12 @@ impl Jobs {
         })
         .await;
         let answers = || parts.hosts.answers(login);
-        self.persist(
-            &item.id,
-            parts.patience.container,
-            "waiting for the node to answer on port 22",
-            answers,
-        )
-        .await
-        .map_err(Failure::container)?;
+        self.persist(item, parts.patience.container, "waiting for the node to answer on port 22", answers)
+            .await
+            .map_err(Failure::container)?;
         if let Some(script) = &found.unit.spec.user_init_command {
             let init = || parts.hosts.run_init(login, &item.id, script);
-            let done = self.persist(&item.id, patience, "running user_init_command", init).await;
+            let done = self.persist(item, patience, "running user_init_command", init).await;
             done.map_err(Failure::container)?;
         }
         Ok(())

@@ -3,21 +3,20 @@
 use trustkeep_cloud::{DiskOrder, DiskState, Fault, Kind};
 
 use super::ending::remove_empty;
-use super::{Item, Jobs};
+use super::{Ended, Item, Jobs};
 use crate::book::{ChangeError, Found};
 use crate::model::{Disk, NodeState};
 use crate::parts::instance_name;
 
 /// Works on a disk until it is settled.
-pub(super) async fn drive(jobs: &Jobs, item: &Item) {
+pub(super) async fn drive(jobs: &Jobs, item: &Item) -> Option<Ended> {
     let page = jobs.parts().book.page();
-    let Some(found) = page.disk(&item.vcid, &item.id).filter(|found| found.item.state.is_passing()) else {
-        return;
-    };
+    let found = page.disk(&item.vcid, &item.id).filter(|found| found.item.state.is_passing())?;
+    let wanted = found.item.wanted;
     let is_going = found.item.wanted.is_gone();
     let outcome =
         if is_going { jobs.remove_disk(item, &found).await } else { jobs.make_disk(item, &found).await };
-    let Err(fault) = outcome else { return };
+    let Err(fault) = outcome else { return Some(Ended { wanted, is_done: true }) };
     tracing::warn!(disk_id = item.id, error = %fault, "a disk failed");
     // A disk that is in use stays as it is, and says why.
     let state = match fault.kind {
@@ -26,6 +25,7 @@ pub(super) async fn drive(jobs: &Jobs, item: &Item) {
     };
     let error = jobs.dated(&fault.text);
     jobs.record_disk(item, |disk| Disk { state, error, ..disk.clone() }).await;
+    Some(Ended { wanted, is_done: false })
 }
 
 impl Jobs {
@@ -44,7 +44,7 @@ impl Jobs {
                 DiskState::Gone => Err(Fault::new(Kind::Capacity, "the provider failed to make the disk")),
             }
         };
-        let disk = self.await_it(&item.id, self.parts().patience.cloud, "making the disk", is_ready).await?;
+        let disk = self.await_it(item, self.parts().patience.cloud, "making the disk", is_ready).await?;
         self.record_disk(item, |old| Disk {
             state: NodeState::Running,
             disk: Some(disk),
@@ -58,7 +58,7 @@ impl Jobs {
     async fn remove_disk(&self, item: &Item, found: &Found<Disk>) -> Result<(), Fault> {
         let (provider, place) = self.means(found).await.map_err(|failure| failure.fault)?;
         let is_gone = || async { Ok(provider.delete_disk(&place, &item.id).await?.then_some(())) };
-        self.await_it(&item.id, self.parts().patience.cloud, "removing the disk", is_gone).await?;
+        self.await_it(item, self.parts().patience.cloud, "removing the disk", is_gone).await?;
         let struck = self.parts().book.change(|page, changes| {
             let Some(found) = page.disk(&item.vcid, &item.id) else { return Ok(false) };
             changes.remove_disk(&item.vcid, &found.unit.name, &item.id);

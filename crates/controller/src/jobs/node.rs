@@ -2,7 +2,7 @@
 
 use trustkeep_cloud::{Fault, Kind, Machine, MachineState, Place, Provider};
 
-use super::{Item, Jobs};
+use super::{Ended, Item, Jobs};
 use crate::book::{ChangeError, Found};
 use crate::model::{Node, NodeState, Wanted};
 
@@ -23,19 +23,23 @@ impl Failure {
 }
 
 /// Works on a node until it is settled.
-pub(super) async fn drive(jobs: &Jobs, item: &Item) {
-    let Some(found) = jobs.find(item).filter(|found| !found.item.is_settled()) else { return };
-    let outcome = match found.item.wanted {
+pub(super) async fn drive(jobs: &Jobs, item: &Item) -> Option<Ended> {
+    let found = jobs.find(item).filter(|found| !found.item.is_settled())?;
+    let wanted = found.item.wanted;
+    let outcome = match wanted {
         Wanted::Running => jobs.bring_up(item).await,
         Wanted::Suspended => jobs.suspend(item, &found).await,
         Wanted::Stopped => jobs.release(item, &found).await,
         Wanted::PowerOff => jobs.power_off(item, &found).await,
-        Wanted::Gone | Wanted::GoneByForce => return jobs.take_down(item, &found).await,
+        Wanted::Gone | Wanted::GoneByForce => jobs.take_down(item, &found).await,
     };
+    let is_done = outcome.is_ok();
     match outcome {
+        // Of what is gone there is no record left.
         Ok(()) => jobs.record(item, Node::arrived).await,
         Err(failure) => jobs.fail(item, failure).await,
     }
+    Some(Ended { wanted, is_done })
 }
 
 impl Jobs {
@@ -75,7 +79,7 @@ impl Jobs {
         let parts = self.parts();
         let Some(login) = parts.login(&parts.book.page(), &found.unit, &found.item) else { return Ok(()) };
         let stop = || parts.hosts.stop(&login, &item.id);
-        self.persist(&item.id, parts.patience.server, "stopping the base container", stop)
+        self.persist(item, parts.patience.server, "stopping the base container", stop)
             .await
             .map_err(Failure::host)
     }
@@ -97,12 +101,12 @@ impl Jobs {
         let patience = self.parts().patience.cloud;
         let order = self.parts().order(&found.group, &found.unit, &found.item);
         let power = || provider.power(&place, &order.token, false);
-        self.persist(&item.id, patience, "powering off", power).await.map_err(Failure::host)?;
+        self.persist(item, patience, "powering off", power).await.map_err(Failure::host)?;
         let is_off = || async {
             let machine = provider.settle(&place, &order).await?.ok_or_else(lost)?;
             Ok((machine.state == MachineState::Stopped).then_some(machine))
         };
-        let machine = self.await_it(&item.id, patience, "waiting for the machine to stop", is_off).await;
+        let machine = self.await_it(item, patience, "waiting for the machine to stop", is_off).await;
         let machine = machine.map_err(Failure::host)?;
         self.record(item, |node| Node { machine: Some(machine), ..node.clone() }).await;
         Ok(())
@@ -118,7 +122,7 @@ impl Jobs {
         let token = found.item.token();
         let is_gone = || async { Ok(provider.delete(place, &token).await?.then_some(())) };
         let patience = self.parts().patience.cloud;
-        self.await_it(&item.id, patience, "removing the machine", is_gone).await.map_err(Failure::host)
+        self.await_it(item, patience, "removing the machine", is_gone).await.map_err(Failure::host)
     }
 
     /// The provider of a node, and where and as whom it works there.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trustkeep_cloud::{Kind, Login};
+use trustkeep_cloud::{Fault, Kind, Login};
 
 use super::ending::remove_empty;
 use super::node::Failure;
@@ -15,12 +15,11 @@ const FORCED: Duration = Duration::from_secs(3);
 
 impl Jobs {
     /// Removes everything of a node; what cannot be removed is said.
-    pub(super) async fn take_down(&self, item: &Item, found: &Found<Node>) {
+    pub(super) async fn take_down(&self, item: &Item, found: &Found<Node>) -> Result<(), Failure> {
         match self.dismantle(item, found).await {
             Ok(is_left) => self.strike_out(item, found, is_left).await,
-            Err(mut failure) => {
-                failure.fault = failure.fault.during("the node is not deleted");
-                self.fail(item, failure).await;
+            Err(failure) => {
+                Err(Failure { fault: failure.fault.during("the node is not deleted"), ..failure })
             }
         }
     }
@@ -59,7 +58,7 @@ impl Jobs {
             return Ok(());
         }
         let remove = || parts.hosts.remove(&login, &item.id);
-        self.persist(&item.id, patience, "removing the base container", remove).await.map_err(Failure::host)
+        self.persist(item, patience, "removing the base container", remove).await.map_err(Failure::host)
     }
 
     /// Removes what was left on a server by nodes that are forgotten.
@@ -79,7 +78,7 @@ impl Jobs {
         Ok(())
     }
 
-    async fn strike_out(&self, item: &Item, found: &Found<Node>, is_left: bool) {
+    async fn strike_out(&self, item: &Item, found: &Found<Node>, is_left: bool) -> Result<(), Failure> {
         let unit = &found.unit.name;
         let struck = self.parts().book.change(|page, changes| {
             let Some(found) = page.node(&item.vcid, &item.id) else { return Ok(false) };
@@ -95,17 +94,12 @@ impl Jobs {
             }
             Ok::<_, std::convert::Infallible>(remove_empty(&found, &item.id, changes))
         });
-        match struck.await {
-            Ok(true) => {
-                if let Err(error) = self.parts().secrets.forget(&found.unit.custody).await {
-                    tracing::warn!(%error, unit, "the secrets of a unit that is gone are still in the vault");
-                }
-            }
-            Ok(false) => {}
-            Err(error) => {
-                let fault = trustkeep_cloud::Fault::new(Kind::Unavailable, error.to_string());
-                self.fail(item, Failure::host(fault)).await;
-            }
+        let is_last = struck.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()));
+        if is_last.map_err(Failure::host)?
+            && let Err(error) = self.parts().secrets.forget(&found.unit.custody).await
+        {
+            tracing::warn!(%error, unit, "the secrets of a unit that is gone are still in the vault");
         }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::book::Page;
 use crate::cci::{Growth, Kind as UnitKind, VcSpec};
 use crate::model::NodeState;
 use crate::service::{Controller, Verb};
-use crate::testing::{World, asker, unit, until};
+use crate::testing::{World, asker, counted, unit, until};
 
 /// Makes a unit group with a unit of two, and waits for it.
 async fn make(controller: &Controller, provider: &str) -> String {
@@ -285,4 +285,39 @@ fn what_no_record_knows_is_found() {
         let orphans = controller.jobs().orphans();
         assert_eq!(orphans.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["i-stray"]);
     });
+}
+
+#[test]
+fn jobs_and_what_was_refused_are_counted() {
+    let world = World::new();
+    let text = counted(|| {
+        world.live(async |controller| {
+            // After the first sweep, which asks clouds too.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            // Popped from the end: two refused keys after a call too many.
+            let denied = Fault::new(Kind::Denied, "AuthFailure");
+            let throttled = Fault::new(Kind::Throttled(None), "RequestLimitExceeded");
+            world.state(|state| state.faults = vec![denied.clone(), denied, throttled]);
+            let vcid = make(&controller, "aws").await;
+            controller.tell(&asker("ann"), &vcid, "u", None, Verb::Start).await.unwrap();
+            until(&controller, is_settled).await;
+            controller.tell(&asker("ann"), &vcid, "u", None, Verb::PowerOff).await.unwrap();
+            until(&controller, is_settled).await;
+            controller.delete_group(&asker("ann"), &vcid, true).await.unwrap();
+            until(&controller, |page| page.groups.is_empty()).await;
+            while controller.jobs().running() > 0 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    });
+    for line in [
+        "controller_faults_total{provider=\"aws\",kind=\"throttled\"} 1",
+        "controller_faults_total{provider=\"aws\",kind=\"denied\"} 2",
+        "controller_job_seconds_count{job=\"RUNNING\",outcome=\"failed\"} 2",
+        "controller_job_seconds_count{job=\"RUNNING\",outcome=\"done\"} 2",
+        "controller_job_seconds_count{job=\"POWER_OFF\",outcome=\"done\"} 2",
+        "controller_job_seconds_count{job=\"gone\",outcome=\"done\"} 2",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
 }

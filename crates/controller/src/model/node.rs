@@ -78,6 +78,11 @@ impl Wanted {
         }
     }
 
+    /// As metrics write it: the state that fulfils it, or `gone`.
+    pub fn name(self) -> &'static str {
+        self.state().map_or("gone", NodeState::name)
+    }
+
     /// The state on the way there, from `now`.
     pub fn passing(self, now: NodeState) -> NodeState {
         match self {

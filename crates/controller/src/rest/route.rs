@@ -143,7 +143,9 @@ static ROUTES: &[Route] = &[
     write("PUT", &["vcs", "*", "*"], "add node", |call| Box::pin(shown(writing::add_nodes(call)))),
     write("DELETE", &["vcs", "*", "*"], "delete unit", |call| Box::pin(shown(writing::delete_unit(call)))),
     get(&["vcs", "*", "*", "*"], |call| Box::pin(reading::node(call))),
-    write("DELETE", &["vcs", "*", "*", "*"], "delete node", |call| Box::pin(shown(writing::delete_node(call)))),
+    write("DELETE", &["vcs", "*", "*", "*"], "delete node", |call| {
+        Box::pin(shown(writing::delete_node(call)))
+    }),
     write("PATCH", &["vcs", "*", "*", "*"], "", |call| Box::pin(shown(writing::tell_unit(call)))),
     Route {
         status: StatusCode::ACCEPTED,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Rest, Version};
 use crate::model::NodeState;
 use crate::service::Controller;
-use crate::testing::{World, unit, until};
+use crate::testing::{World, counted, unit, until};
 
 fn rest(controller: &Controller) -> Rest {
     Rest::new(controller.clone(), Version { level: "25.10.0+20251001".into(), tag: "test".into() })
@@ -145,6 +145,48 @@ fn a_unit_grows_shrinks_and_goes() {
         assert_eq!(call(&rest, Method::DELETE, &group, "ann", gentle).await.0, 202);
         assert_eq!(call(&rest, Method::GET, &group, "ann", Value::Null).await.0, 404);
     });
+}
+
+#[test]
+fn what_changes_something_is_counted_by_its_end() {
+    let text = counted(|| {
+        World::new().live(async |controller| {
+            let rest = rest(&controller);
+            let (_, made) = call(&rest, Method::POST, "/vcs", "ann", vc("g")).await;
+            let path = format!("/vcs/{}", made["vcid"].as_str().unwrap());
+            let gift = json!({ "operation": "change_owner", "owner": "carol" });
+            for (method, path, token, body) in [
+                (Method::POST, "/vcs", "ann", vc("g")),
+                (Method::POST, "/vcs", "ann/readonly", vc("h")),
+                (Method::POST, "/vcs", "ann/away", vc("h")),
+                (Method::PATCH, path.as_str(), "ann", gift),
+                (Method::PATCH, &format!("{path}/u/power_on"), "ann", json!({})),
+                (Method::PATCH, &format!("{path}/u/1/dance"), "ann", json!({})),
+                (Method::GET, &format!("{path}/u/1/backup"), "ann", Value::Null),
+                (Method::GET, "/vcs", "ann", Value::Null),
+                (Method::GET, "/vcs", "ann/revoked", Value::Null),
+            ] {
+                call(&rest, method, path, token, body).await;
+            }
+            call(&rest, Method::DELETE, &path, "ann", json!({})).await;
+        });
+    });
+    let mut lines: Vec<_> =
+        text.lines().filter_map(|line| line.strip_prefix("controller_operations_total{operation=")).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "\"backup\",outcome=\"refused\"} 1",
+            "\"change owner vc\",outcome=\"refused\"} 1",
+            "\"create vc\",outcome=\"accepted\"} 1",
+            "\"create vc\",outcome=\"failed\"} 1",
+            "\"create vc\",outcome=\"refused\"} 2",
+            "\"delete vc\",outcome=\"accepted\"} 1",
+            "\"power_on\",outcome=\"refused\"} 1",
+            "\"unknown\",outcome=\"refused\"} 1",
+        ]
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ impl Secrets for Vault {
             Some("readonly") => asker.caller.api_role = ApiRole::ReadOnly,
             Some("super") => asker.caller.role = crate::accounts::UserRole::Super,
             Some("revoked") => return Err(SecretsError::Denied),
+            Some("away") => return Err(SecretsError::Unavailable("sealed".into())),
             _ => {}
         }
         Ok(asker.caller)
