@@ -126,6 +126,10 @@ impl Provider for Aws {
         Capabilities { power, disks: true, tags: true, fixed_address: true, ..Default::default() }
     }
 
+    fn realm(&self) -> &'static str {
+        "aws"
+    }
+
     async fn create(&self, place: &Place, order: &Order) -> Result<Machine> {
         let visit = self.visit(place)?;
         let found = visit.find(&order.token).await?;

@@ -22,6 +22,11 @@ pub trait Provider: Send + Sync + fmt::Debug + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Under which name its machines and disks are told apart from those of other clouds: providers over one cloud list the same ones.
+    fn realm(&self) -> &'static str {
+        self.name()
+    }
+
     /// Makes the machine, or finds the one that an earlier call with the same token made. It may still be pending, and its disks
     /// not yet attached; [`Self::settle`] sees to that.
     async fn create(&self, place: &Place, order: &Order) -> Result<Machine>;

@@ -4,6 +4,7 @@
 //! was refused or could not be stored is not seen by anybody.
 
 mod changes;
+mod estate;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, watch};
 use trustkeep_store::{Error as StoreError, SharedStore, Table};
 
 pub use changes::Changes;
+pub use estate::{Estate, Sight, Stage};
 
 use crate::model::{Disk, Group, Node, Unit};
 
@@ -38,6 +40,8 @@ pub struct Page {
     pub groups: BTreeMap<String, Arc<Group>>,
     /// Existing servers that were ever used, by address.
     pub servers: BTreeMap<IpAddr, Arc<Server>>,
+    /// What units left, and what is there of those that are being added, by their custody.
+    pub estates: BTreeMap<String, Arc<Estate>>,
     /// The number that the next unit group gets.
     pub next_vcno: i64,
 }
@@ -177,18 +181,19 @@ impl Page {
         found.map(|(unit, disk)| Found { group: group.clone(), unit: unit.clone(), item: disk.clone() })
     }
 
+    /// Every unit.
+    pub fn units(&self) -> impl Iterator<Item = (&Arc<Group>, &Arc<Unit>)> {
+        self.groups.values().flat_map(|group| group.units.values().map(move |unit| (group, unit)))
+    }
+
     /// Every node.
     pub fn nodes(&self) -> impl Iterator<Item = (&Arc<Group>, &Arc<Unit>, &Arc<Node>)> {
-        let units =
-            self.groups.values().flat_map(|group| group.units.values().map(move |unit| (group, unit)));
-        units.flat_map(|(group, unit)| unit.nodes.iter().map(move |node| (group, unit, node)))
+        self.units().flat_map(|(group, unit)| unit.nodes.iter().map(move |node| (group, unit, node)))
     }
 
     /// Every disk.
     pub fn disks(&self) -> impl Iterator<Item = (&Arc<Group>, &Arc<Unit>, &Arc<Disk>)> {
-        let units =
-            self.groups.values().flat_map(|group| group.units.values().map(move |unit| (group, unit)));
-        units.flat_map(|(group, unit)| unit.disks.iter().map(move |disk| (group, unit, disk)))
+        self.units().flat_map(|(group, unit)| unit.disks.iter().map(move |disk| (group, unit, disk)))
     }
 
     /// Whether a node is attached to this disk.

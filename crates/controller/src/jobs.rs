@@ -14,7 +14,7 @@ mod take_down;
 mod tests;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trustkeep_chassis::shutdown::Shutdown;
 
+use crate::book::Stage;
 use crate::metrics;
 use crate::model::Wanted;
 use crate::parts::Parts;
@@ -45,14 +46,17 @@ struct Inner {
     /// Nodes to look at now, whenever they were looked at last.
     hurry: Mutex<Vec<Item>>,
     hurried: Notify,
-    suspects: Mutex<Vec<Orphan>>,
+    suspects: Mutex<BTreeSet<Orphan>>,
     orphans: Mutex<Vec<Orphan>>,
+    tidying: tokio::sync::Mutex<()>,
+    /// The custody of units that the former process was adding when it died.
+    interrupted: BTreeSet<String>,
 }
 
 /// Something that a cloud has of this controller's, and no record knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Orphan {
-    /// The provider.
+    /// The cloud: [`trustkeep_cloud::Provider::realm`].
     pub provider: String,
     /// The provider's identifier of the machine or disk.
     pub id: String,
@@ -83,6 +87,9 @@ pub struct Item {
 impl Jobs {
     /// Nothing runs yet.
     pub fn new(parts: Arc<Parts>, shutdown: Shutdown) -> Self {
+        let page = parts.book.page();
+        let coming = page.estates.values().filter(|estate| estate.stage == Stage::Coming);
+        let interrupted = coming.map(|estate| estate.custody.clone()).collect();
         Self(Arc::new(Inner {
             parts,
             shutdown,
@@ -94,6 +101,8 @@ impl Jobs {
             hurried: Notify::new(),
             suspects: Mutex::default(),
             orphans: Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
+            interrupted,
         }))
     }
 

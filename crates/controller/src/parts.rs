@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trustkeep_chassis::clock::SharedClock;
 use trustkeep_cloud::{Fault, Hosts, Kind, Login, Order, Place, Provider};
 use trustkeep_crypto::{Random, SecretString};
 
 use crate::accounts::Accounts;
-use crate::book::{Book, Page};
+use crate::book::{Book, Estate, Page};
 use crate::model::{Group, Node, Unit};
 use crate::secrets::Secrets;
 
@@ -113,16 +113,38 @@ impl Parts {
     /// # Errors
     /// The vault does not answer.
     pub async fn place(&self, unit: &Unit) -> Result<Place, Fault> {
-        let kept = self.kept(unit).await?;
+        self.place_at(&unit.custody, &unit.spec.network, &unit.spec.params).await
+    }
+
+    /// The same for a unit that is gone.
+    ///
+    /// # Errors
+    /// The vault does not answer.
+    pub async fn place_left(&self, estate: &Estate) -> Result<Place, Fault> {
+        self.place_at(&estate.custody, &estate.network, &estate.params).await
+    }
+
+    async fn place_at(
+        &self,
+        custody: &str,
+        network: &BTreeMap<String, String>,
+        params: &Map<String, Value>,
+    ) -> Result<Place, Fault> {
+        let kept = self.kept(custody).await?;
         let credentials = kept
             .into_iter()
             .filter_map(|(name, secret)| Some((name.strip_prefix(CREDENTIAL)?.to_owned(), secret)));
         Ok(Place {
-            network: unit.spec.network.clone(),
-            params: unit.spec.params.clone(),
+            network: network.clone(),
+            params: params.clone(),
             credentials: credentials.collect(),
             owner: self.identity.vcc_id.clone(),
         })
+    }
+
+    /// Whether a provider makes machines, which may be left behind; servers that exist stay anyway.
+    pub(crate) fn makes_machines(&self, provider: &str) -> bool {
+        self.providers.get(provider).is_some_and(|provider| !provider.capabilities().existing)
     }
 
     /// The environment that a unit's spec gives its base containers, in order.
@@ -130,7 +152,7 @@ impl Parts {
     /// # Errors
     /// The vault does not answer.
     pub async fn env(&self, unit: &Unit) -> Result<Vec<(String, SecretString)>, Fault> {
-        let mut kept = self.kept(unit).await?;
+        let mut kept = self.kept(&unit.custody).await?;
         let names = unit.spec.env.iter().enumerate();
         let env = names.filter_map(|(at, name)| Some((name.clone(), kept.remove(&env_key(at))?)));
         Ok(env.collect())
@@ -166,8 +188,8 @@ impl Parts {
         })
     }
 
-    async fn kept(&self, unit: &Unit) -> Result<BTreeMap<String, SecretString>, Fault> {
-        let kept = self.secrets.kept(&unit.custody).await;
+    async fn kept(&self, custody: &str) -> Result<BTreeMap<String, SecretString>, Fault> {
+        let kept = self.secrets.kept(custody).await;
         kept.map_err(|error| Fault::new(Kind::Unavailable, format!("the unit's secrets: {error}")))
     }
 }
@@ -175,6 +197,11 @@ impl Parts {
 /// The name of a credential in a unit's custody.
 pub(crate) fn credential_key(name: &str) -> String {
     format!("{CREDENTIAL}{name}")
+}
+
+/// Whether this is the name of a credential.
+pub(crate) fn is_credential(name: &str) -> bool {
+    name.starts_with(CREDENTIAL)
 }
 
 /// The name of a variable of the environment in a unit's custody, by its place: names may come twice.

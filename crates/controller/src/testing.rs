@@ -46,6 +46,10 @@ pub(crate) struct State {
     pub(crate) keys: BTreeMap<IpAddr, u32>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: usize,
+    /// Which provider was asked for all its machines, and with which key.
+    pub(crate) sweeps: Vec<(&'static str, Option<String>)>,
+    /// Keys that the cloud no longer takes for that.
+    pub(crate) refused_keys: BTreeSet<String>,
     /// How many addresses were given away.
     pub(crate) addresses: u8,
     /// The call at which the controller is killed, and whether the call still has its effect.
@@ -97,12 +101,14 @@ impl World {
                 Err(error) => panic!("{error}"),
             }
         }
-        let cloud: Arc<dyn trustkeep_cloud::Provider> = Arc::new(cloud::Cloud(self.clone()));
+        let cloud: Arc<dyn trustkeep_cloud::Provider> = Arc::new(cloud::Cloud(self.clone(), "aws"));
+        let spot: Arc<dyn trustkeep_cloud::Provider> = Arc::new(cloud::Cloud(self.clone(), "aws_spot"));
         let parts = Parts {
             book: Book::open(self.0.store.clone()).await.unwrap(),
             accounts,
             providers: BTreeMap::from([
                 ("aws".to_owned(), cloud),
+                ("aws_spot".to_owned(), spot),
                 ("onpremises".to_owned(), Arc::new(OnPremises) as _),
             ]),
             hosts: Arc::new(servers::Servers(self.clone())),
@@ -140,6 +146,23 @@ impl World {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
         outcome
+    }
+
+    /// The same for a call that never fails.
+    async fn step<T>(&self, effect: impl FnOnce(&mut State) -> T) {
+        let is_end = {
+            let mut state = self.0.state.lock();
+            state.calls += 1;
+            let end = state.end.filter(|(at, _)| *at == state.calls);
+            if !matches!(end, Some((_, false))) {
+                effect(&mut state);
+            }
+            end.is_some()
+        };
+        if is_end {
+            self.0.killed.send_replace(true);
+            std::future::pending::<()>().await;
+        }
     }
 }
 

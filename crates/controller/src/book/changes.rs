@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Page, Server};
+use super::{Estate, Page, Server};
 use crate::model::{Disk, Group, Node, Unit};
 
 /// Records to write (`Some`) and to remove (`None`), the last word for each.
@@ -15,6 +15,7 @@ pub struct Changes {
     pub(super) nodes: BTreeMap<Place, Option<Node>>,
     pub(super) disks: BTreeMap<Place, Option<Disk>>,
     pub(super) servers: BTreeMap<IpAddr, Option<Server>>,
+    pub(super) estates: BTreeMap<String, Option<Estate>>,
     pub(super) next_vcno: Option<i64>,
 }
 
@@ -67,6 +68,16 @@ impl Changes {
         self.servers.insert(server.address, Some(server));
     }
 
+    /// Writes what a unit left, or what is there of one that is being added.
+    pub fn put_estate(&mut self, estate: Estate) {
+        self.estates.insert(estate.custody.clone(), Some(estate));
+    }
+
+    /// Removes what was left by a unit.
+    pub fn remove_estate(&mut self, custody: &str) {
+        self.estates.insert(custody.to_owned(), None);
+    }
+
     /// Sets the number of the next unit group.
     pub fn set_next_vcno(&mut self, next: i64) {
         self.next_vcno = Some(next);
@@ -78,6 +89,7 @@ impl Changes {
             && self.nodes.is_empty()
             && self.disks.is_empty()
             && self.servers.is_empty()
+            && self.estates.is_empty()
             && self.next_vcno.is_none()
     }
 
@@ -118,6 +130,12 @@ impl Changes {
             match server {
                 Some(server) => drop(page.servers.insert(address, Arc::new(server))),
                 None => drop(page.servers.remove(&address)),
+            }
+        }
+        for (custody, estate) in self.estates {
+            match estate {
+                Some(estate) => drop(page.estates.insert(custody, Arc::new(estate))),
+                None => drop(page.estates.remove(&custody)),
             }
         }
         page.next_vcno = self.next_vcno.unwrap_or(page.next_vcno);

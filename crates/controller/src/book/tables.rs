@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use trustkeep_store::ColumnType::{Bytes as BytesColumn, Text};
 use trustkeep_store::{Commit, Error, Key, Record, Row, Store, Table};
 
-use super::{Changes, Page, Server};
+use super::{Changes, Estate, Page, Server};
 use crate::model::{Disk, Group, Node, Unit};
 
 /// The tables of the book.
@@ -19,6 +19,7 @@ pub(super) struct Tables {
     node: Table,
     disk: Table,
     server: Table,
+    estate: Table,
     counter: Table,
 }
 
@@ -38,12 +39,13 @@ impl Tables {
             node: table("node", "vcid", Some("path"))?,
             disk: table("disk", "vcid", Some("path"))?,
             server: table("server", "address", None)?,
+            estate: table("estate", "custody", None)?,
             counter: table("counter", "name", None)?,
         })
     }
 
     pub(super) fn all(self) -> Vec<Table> {
-        vec![self.group, self.unit, self.node, self.disk, self.server, self.counter]
+        vec![self.group, self.unit, self.node, self.disk, self.server, self.estate, self.counter]
     }
 
     /// Everything that stands in the store.
@@ -66,6 +68,9 @@ impl Tables {
         }
         for record in whole(store, &self.server).await? {
             changes.put_server(self::read::<Server>(&self.server, &record)?);
+        }
+        for record in whole(store, &self.estate).await? {
+            changes.put_estate(self::read::<Estate>(&self.estate, &record)?);
         }
         for record in whole(store, &self.counter).await? {
             changes.set_next_vcno(self::read::<i64>(&self.counter, &record)?);
@@ -91,6 +96,9 @@ impl Tables {
         }
         for (address, server) in &changes.servers {
             commit = write(commit, &self.server, Key::of(address.to_string()), server.as_ref())?;
+        }
+        for (custody, estate) in &changes.estates {
+            commit = write(commit, &self.estate, Key::of(custody.as_str()), estate.as_ref())?;
         }
         if let Some(next) = &changes.next_vcno {
             commit = write(commit, &self.counter, Key::of("vcno"), Some(next))?;

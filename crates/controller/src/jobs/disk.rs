@@ -62,11 +62,11 @@ impl Jobs {
         let struck = self.parts().book.change(|page, changes| {
             let Some(found) = page.disk(&item.vcid, &item.id) else { return Ok(false) };
             changes.remove_disk(&item.vcid, &found.unit.name, &item.id);
-            Ok::<_, std::convert::Infallible>(remove_empty(&found, &item.id, changes))
+            Ok::<_, std::convert::Infallible>(remove_empty(self.parts(), &found, &item.id, changes))
         });
         let is_last = struck.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()))?;
-        if is_last && let Err(error) = self.parts().secrets.forget(&found.unit.custody).await {
-            tracing::warn!(%error, "the secrets of a unit that is gone are still in the vault");
+        if is_last {
+            self.tidy().await;
         }
         Ok(())
     }

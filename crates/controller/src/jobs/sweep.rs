@@ -1,39 +1,67 @@
-//! What clouds have that no record knows: found by the owner's tag, in one call for each place, and reported.
+//! What clouds have that no record knows: found by the owner's tag, in one call for each place and account, and reported.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use trustkeep_cloud::{Fault, Place, Provider};
+use trustkeep_crypto::hash::sha256;
 
 use super::{Jobs, Orphan};
-use crate::book::Page;
-use crate::model::Unit;
+use crate::book::{Page, Sight, Stage};
 
-/// Asks every place that units are in. What was found is an orphan if it is there at the next sweep too: a record may be younger than the
-/// answer.
+/// A place and an account there, which is asked once however many units are in it.
+type Account = (&'static str, BTreeMap<String, String>, [u8; 32]);
+
+/// Asks every place that units are in, and those that units left. What was found is an orphan if it is there at the next sweep too: a
+/// record may be younger than the answer.
 pub(super) async fn sweep(jobs: &Jobs) {
-    let page = jobs.parts().book.page();
-    let mut found = Vec::new();
-    for unit in places(&page) {
-        let Ok(provider) = jobs.parts().provider(&unit.spec.provider) else { continue };
-        let Ok(place) = jobs.parts().place(unit).await else { continue };
-        let machines = provider.list(&place, &place.owner).await;
-        let disks = provider.list_disks(&place, &place.owner).await;
-        let name = provider.name();
-        match (machines, disks) {
-            (Ok(machines), Ok(disks)) => {
-                let machines = machines.into_iter().map(|machine| (machine.id, machine.token));
-                let disks = disks.into_iter().map(|disk| (disk.id, disk.token));
-                let orphan = |(id, token)| Orphan { provider: name.to_owned(), id, token };
-                found.extend(machines.chain(disks).map(orphan));
-            }
-            (Err(fault), _) | (_, Err(fault)) => {
-                tracing::warn!(provider = name, error = %fault, "the provider could not be swept");
-            }
+    jobs.tidy().await;
+    let parts = jobs.parts();
+    let page = parts.book.page();
+    let mut answers = BTreeMap::new();
+    for (_, unit) in page.units() {
+        let Some(provider) = provider(jobs, &unit.spec.provider) else { continue };
+        let Ok(place) = parts.place(unit).await else { continue };
+        ask(provider, &place, &mut answers).await;
+    }
+    let mut left = Vec::new();
+    for estate in page.estates.values().filter(|estate| matches!(estate.stage, Stage::Swept { .. })) {
+        let (Some(provider), Ok(place)) = (provider(jobs, &estate.provider), parts.place_left(estate).await)
+        else {
+            continue;
+        };
+        left.push((estate, ask(provider, &place, &mut answers).await));
+    }
+    let known = tokens(&parts.book.page());
+    let is_unknown = |orphan: &&Orphan| !known.contains(&orphan.token);
+    for (estate, account) in left {
+        let sight = match answers.get(&account) {
+            Some(Ok(found)) if found.iter().any(|orphan| is_unknown(&orphan)) => Sight::Orphans,
+            Some(Ok(_)) => Sight::Clean,
+            Some(Err(fault)) if !fault.is_temporary() => Sight::Refused,
+            Some(Err(_)) | None => Sight::Unknown,
+        };
+        let after = estate.after(sight);
+        if sight == Sight::Refused && after.stage == Stage::Done {
+            tracing::error!(
+                provider = estate.provider,
+                network = ?estate.network,
+                owner = parts.identity.vcc_id,
+                "the provider no longer takes the credentials of a unit that is gone, and they are given up: look there yourself for \
+                 machines and disks with this owner's tag"
+            );
+        }
+        if after != **estate {
+            jobs.file(after).await;
         }
     }
-    let known = tokens(&jobs.parts().book.page());
-    found.retain(|orphan| !known.contains(&orphan.token));
-    found.dedup();
+    jobs.tidy().await;
+    report(jobs, answers.values().flatten().flatten().filter(is_unknown).cloned().collect());
+}
+
+/// Says what was seen at the sweep before, too.
+fn report(jobs: &Jobs, found: BTreeSet<Orphan>) {
     let mut suspects = jobs.0.suspects.lock();
-    let orphans: Vec<_> = found.iter().filter(|orphan| suspects.contains(orphan)).cloned().collect();
+    let orphans: Vec<_> = found.intersection(&suspects).cloned().collect();
     for orphan in &orphans {
         tracing::error!(
             provider = orphan.provider,
@@ -47,14 +75,44 @@ pub(super) async fn sweep(jobs: &Jobs) {
     *jobs.0.orphans.lock() = orphans;
 }
 
-/// One unit for each place: the same provider, network and owner, who has one account there.
-fn places(page: &Page) -> Vec<&Unit> {
-    let mut seen = BTreeSet::new();
-    let units = page.groups.values().flat_map(|group| group.units.values().map(move |unit| (group, unit)));
-    let mut is_first = |owner: &str, unit: &Unit| {
-        seen.insert((unit.spec.provider.clone(), unit.spec.network.clone(), owner.to_owned()))
-    };
-    units.filter(|(group, unit)| is_first(&group.owner, unit)).map(|(_, unit)| &**unit).collect()
+/// A provider that makes machines.
+fn provider<'a>(jobs: &'a Jobs, name: &str) -> Option<&'a dyn Provider> {
+    let parts = jobs.parts();
+    parts.provider(name).ok().filter(|_| parts.makes_machines(name)).map(|provider| &**provider)
+}
+
+/// Asks, unless it was asked before, and gives under which name the answer stands.
+async fn ask(
+    provider: &dyn Provider,
+    place: &Place,
+    answers: &mut BTreeMap<Account, Result<BTreeSet<Orphan>, Fault>>,
+) -> Account {
+    let account = (provider.name(), place.network.clone(), fingerprint(place));
+    if !answers.contains_key(&account) {
+        let answer = list(provider, place).await;
+        if let Err(fault) = &answer {
+            tracing::warn!(provider = provider.name(), error = %fault, "the provider could not be swept");
+        }
+        answers.insert(account.clone(), answer);
+    }
+    account
+}
+
+async fn list(provider: &dyn Provider, place: &Place) -> Result<BTreeSet<Orphan>, Fault> {
+    let machines = provider.list(place, &place.owner).await?;
+    let disks = provider.list_disks(place, &place.owner).await?;
+    let machines = machines.into_iter().map(|machine| (machine.id, machine.token));
+    let found = machines.chain(disks.into_iter().map(|disk| (disk.id, disk.token)));
+    Ok(found.map(|(id, token)| Orphan { provider: provider.realm().to_owned(), id, token }).collect())
+}
+
+/// Tells accounts apart without a copy of their keys.
+fn fingerprint(place: &Place) -> [u8; 32] {
+    let parts = place
+        .credentials
+        .iter()
+        .flat_map(|(name, secret)| [sha256(name.as_bytes()), sha256(secret.expose().as_bytes())]);
+    sha256(&parts.flatten().collect::<Vec<u8>>())
 }
 
 fn tokens(page: &Page) -> BTreeSet<String> {

@@ -92,13 +92,11 @@ impl Jobs {
                 }
                 changes.put_server(server);
             }
-            Ok::<_, std::convert::Infallible>(remove_empty(&found, &item.id, changes))
+            Ok::<_, std::convert::Infallible>(remove_empty(self.parts(), &found, &item.id, changes))
         });
         let is_last = struck.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()));
-        if is_last.map_err(Failure::host)?
-            && let Err(error) = self.parts().secrets.forget(&found.unit.custody).await
-        {
-            tracing::warn!(%error, unit, "the secrets of a unit that is gone are still in the vault");
+        if is_last.map_err(Failure::host)? {
+            self.tidy().await;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use trustkeep_crypto::SecretString;
 
 use super::{Asker, Controller};
-use crate::book::Page;
+use crate::book::{Estate, Page, Stage};
 use crate::cci::{Credential, DiskReference, Growth, Kind, UnitSpec};
 use crate::model::{NodeState, Spec, Unit, Volumes};
 use crate::parts::{credential_key, env_key};
@@ -27,10 +27,15 @@ impl Controller {
     ) -> Result<(), Refusal> {
         asker.check_write()?;
         let network = self.judge(&spec)?;
-        self.unit_of(asker, &self.parts.book.page(), vcid, &spec, &network, String::new())?;
-        let secrets = self.secrets_of(token, &spec).await?;
         let custody = format!("units/{vcid}/{}", self.new_id());
-        self.parts.secrets.keep(&custody, &secrets).await?;
+        let unit = self.unit_of(asker, &self.parts.book.page(), vcid, &spec, &network, custody.clone())?;
+        let secrets = self.secrets_of(token, &spec).await?;
+        // Whatever the vault is given has a record that names it.
+        self.record(Estate::of(&custody, &unit.spec, Stage::Coming)).await?;
+        if let Err(error) = self.parts.secrets.keep(&custody, &secrets).await {
+            self.take_back(Estate::of(&custody, &unit.spec, Stage::Done)).await;
+            return Err(error.into());
+        }
         let change = self.parts.book.change(|page, changes| {
             let mut unit = self.unit_of(asker, page, vcid, &spec, &network, custody.clone())?;
             let group = asker.group(page, vcid)?;
@@ -39,6 +44,7 @@ impl Controller {
             // The unit stands before what is in it.
             let ids = self.add(page, changes, group, &mut unit, &growth)?;
             changes.put_unit(vcid, unit);
+            changes.remove_estate(&custody);
             Ok(ids)
         });
         match change.await.map_err(Refusal::from) {
@@ -47,11 +53,33 @@ impl Controller {
                 Ok(())
             }
             Err(refusal) => {
-                if let Err(error) = self.parts.secrets.forget(&custody).await {
-                    tracing::warn!(%error, "the secrets of a unit that was refused are still in the vault");
-                }
+                self.take_back(Estate::of(&custody, &unit.spec, Stage::Done)).await;
                 Err(refusal)
             }
+        }
+    }
+
+    async fn record(&self, estate: Estate) -> Result<(), Refusal> {
+        let change = self.parts.book.change(|_, changes| {
+            changes.put_estate(estate);
+            Ok::<_, Refusal>(())
+        });
+        Ok(change.await?)
+    }
+
+    /// Has the vault forget what it was given for a unit that does not come.
+    async fn take_back(&self, estate: Estate) {
+        let change = self.parts.book.change(|page, changes| {
+            // The store may have taken it although it did not say so.
+            if !page.units().any(|(_, unit)| unit.custody == estate.custody) {
+                changes.put_estate(estate);
+            }
+            Ok::<_, Refusal>(())
+        });
+        match change.await {
+            Ok(()) => self.jobs.tidy().await,
+            // What is recorded as coming goes when the controller is started again.
+            Err(error) => tracing::warn!(%error, "the secrets of a unit that was refused stay for now"),
         }
     }
 

@@ -118,7 +118,7 @@ impl Controller {
             let mut kicked = Vec::new();
             let mut left = false;
             for unit in group.units.values() {
-                kicked.extend(send_away(changes, vcid, unit, wanted));
+                kicked.extend(self.send_away(changes, vcid, unit, wanted));
                 left |= !unit.is_empty();
             }
             if left {
@@ -129,30 +129,43 @@ impl Controller {
             Ok(kicked)
         });
         let kicked = change.await.map_err(Refusal::from)?;
+        self.sent_away(vcid, kicked);
+        Ok(())
+    }
+
+    /// Wants a unit and all in it gone, and gives what is to be kicked for it by [`Self::sent_away`].
+    pub(super) fn send_away(
+        &self,
+        changes: &mut Changes,
+        vcid: &str,
+        unit: &Unit,
+        wanted: Wanted,
+    ) -> Vec<String> {
+        if unit.is_empty() {
+            changes.retire_unit(vcid, unit, self.parts.makes_machines(&unit.spec.provider));
+            return Vec::new();
+        }
+        changes.put_unit(vcid, Unit { deleting: true, ..unit.clone() });
+        let mut kicked = Vec::new();
+        for node in &unit.nodes {
+            changes.put_node(vcid, &unit.name, node.heading(wanted));
+            kicked.push(node.id.clone());
+        }
+        for disk in &unit.disks {
+            changes.put_disk(vcid, &unit.name, disk.leaving());
+            kicked.push(disk.id.clone());
+        }
+        kicked
+    }
+
+    /// Sees to what was sent away once that is recorded.
+    pub(super) fn sent_away(&self, vcid: &str, kicked: Vec<String>) {
         for id in kicked {
             self.kick(vcid, &id);
         }
-        Ok(())
+        let jobs = self.jobs.clone();
+        self.jobs.aside(async move { jobs.tidy().await });
     }
-}
-
-/// Wants a unit and all in it gone, and gives what is to be kicked for it.
-pub(super) fn send_away(changes: &mut Changes, vcid: &str, unit: &Unit, wanted: Wanted) -> Vec<String> {
-    if unit.is_empty() {
-        changes.remove_unit(vcid, &unit.name);
-        return Vec::new();
-    }
-    changes.put_unit(vcid, Unit { deleting: true, ..unit.clone() });
-    let mut kicked = Vec::new();
-    for node in &unit.nodes {
-        changes.put_node(vcid, &unit.name, node.heading(wanted));
-        kicked.push(node.id.clone());
-    }
-    for disk in &unit.disks {
-        changes.put_disk(vcid, &unit.name, disk.leaving());
-        kicked.push(disk.id.clone());
-    }
-    kicked
 }
 
 fn check_name<'a>(

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::groups::send_away;
 use super::{Asker, Controller};
 use crate::book::{Changes, Page};
 use crate::cci::{COUNT_MAX, Growth, Kind};
@@ -72,11 +71,9 @@ impl Controller {
         let wanted = if force { Wanted::GoneByForce } else { Wanted::Gone };
         let change = self.parts.book.change(|page, changes| {
             let group = asker.group(page, vcid)?;
-            Ok::<_, Refusal>(send_away(changes, vcid, find_unit(group, name)?, wanted))
+            Ok::<_, Refusal>(self.send_away(changes, vcid, find_unit(group, name)?, wanted))
         });
-        for id in change.await.map_err(Refusal::from)? {
-            self.kick(vcid, &id);
-        }
+        self.sent_away(vcid, change.await.map_err(Refusal::from)?);
         Ok(())
     }
 

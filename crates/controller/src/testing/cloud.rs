@@ -8,17 +8,23 @@ use trustkeep_cloud::{
 
 use super::World;
 
+/// Under one of its names.
 #[derive(Debug)]
-pub(super) struct Cloud(pub(super) World);
+pub(super) struct Cloud(pub(super) World, pub(super) &'static str);
 
 #[async_trait::async_trait]
 impl Provider for Cloud {
     fn name(&self) -> &'static str {
+        self.1
+    }
+
+    fn realm(&self) -> &'static str {
         "aws"
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { power: true, disks: true, tags: true, fixed_address: true, ..Default::default() }
+        let power = self.1 == "aws";
+        Capabilities { power, disks: true, tags: true, fixed_address: true, ..Default::default() }
     }
 
     async fn create(&self, _: &Place, order: &Order) -> Result<Machine> {
@@ -74,6 +80,9 @@ impl Provider for Cloud {
     }
 
     async fn power(&self, _: &Place, token: &str, on: bool) -> Result<()> {
+        if !self.capabilities().power {
+            return Err(self.unsupported("power operations"));
+        }
         let power = |state: &mut super::State| match state.machines.get_mut(token) {
             Some(machine) => {
                 machine.state = if on { MachineState::Pending } else { MachineState::Stopped };
@@ -84,8 +93,18 @@ impl Provider for Cloud {
         self.0.act(power).await
     }
 
-    async fn list(&self, _: &Place, _: &str) -> Result<Vec<Machine>> {
-        self.0.act(|state| Ok(state.machines.values().cloned().collect())).await
+    async fn list(&self, place: &Place, _: &str) -> Result<Vec<Machine>> {
+        let list = |state: &mut super::State| {
+            let key = place.credentials.get("access_key").map(|key| key.expose().to_owned());
+            state.sweeps.push((self.name(), key.clone()));
+            match key {
+                Some(key) if state.refused_keys.contains(&key) => {
+                    Err(Fault::new(Kind::Denied, "AuthFailure"))
+                }
+                _ => Ok(state.machines.values().cloned().collect()),
+            }
+        };
+        self.0.act(list).await
     }
 
     async fn create_disk(&self, _: &Place, order: &DiskOrder) -> Result<Disk> {
@@ -101,6 +120,10 @@ impl Provider for Cloud {
             Ok(made.clone())
         };
         self.0.act(make).await
+    }
+
+    async fn list_disks(&self, _: &Place, _: &str) -> Result<Vec<Disk>> {
+        self.0.act(|state| Ok(state.disks.values().cloned().collect())).await
     }
 
     async fn delete_disk(&self, _: &Place, token: &str) -> Result<bool> {

@@ -34,7 +34,8 @@ impl Secrets for Vault {
 
     async fn keep(&self, name: &str, secrets: &BTreeMap<String, SecretString>) -> Result<(), SecretsError> {
         let secrets = secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
-        self.0.state(|state| state.vault.insert(name.to_owned(), secrets.collect()));
+        let secrets: BTreeMap<_, _> = secrets.collect();
+        self.0.step(|state| state.vault.insert(name.to_owned(), secrets)).await;
         Ok(())
     }
 
@@ -44,7 +45,7 @@ impl Secrets for Vault {
     }
 
     async fn forget(&self, name: &str) -> Result<(), SecretsError> {
-        self.0.state(|state| state.vault.remove(name));
+        self.0.step(|state| state.vault.remove(name)).await;
         Ok(())
     }
 
