@@ -1,10 +1,11 @@
-//! `trustkeep demo`: what vault, ledger, auditor and agents do together, told in seconds, with a forger who is caught.
+//! `trustkeep demo`: what vault, ledger, auditor, agents and controller do together, told in seconds, with a forger who is caught and a server that is lost.
 //!
 //! Everything is real: servers on free ports of this machine, their stores in a directory of their own, and every
 //! sentence is printed after what it says has happened. Where something does not, the demo fails.
 
 mod agents;
 mod forger;
+mod servers;
 mod stage;
 
 use std::io::Write as _;
@@ -77,6 +78,7 @@ async fn tell(dir: &Path, host: &Host) -> anyhow::Result<Stage> {
     go_on(&stage).await?;
     agents::connect_and_talk(dir, &stage, &host.supervisor).await?;
     read_the_audit_log(&stage).await?;
+    servers::place_and_lose(dir, &host.supervisor, &host.reload).await?;
     Ok(stage)
 }
 

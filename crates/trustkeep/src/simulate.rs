@@ -69,6 +69,14 @@ pub(crate) struct Args {
     attached: bool,
 }
 
+/// Whether servers can be simulated here.
+///
+/// # Errors
+/// Says what is missing.
+pub(crate) fn check() -> anyhow::Result<()> {
+    tools::check()
+}
+
 /// Runs until a signal comes.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tools::check()?;

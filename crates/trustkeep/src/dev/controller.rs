@@ -71,6 +71,14 @@ impl DevController {
         })
     }
 
+    /// Carries out what its administrator orders.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    pub(crate) async fn order(&self, command: Command) -> anyhow::Result<Value> {
+        Ok(self.server.administration.execute(command).await?)
+    }
+
     /// Closes its store, once the supervisor has ended the service.
     pub(crate) async fn close(self) {
         self.server.close().await;

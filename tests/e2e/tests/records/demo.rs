@@ -17,6 +17,10 @@ async fn the_demo_tells_what_happens() {
         "the secret's two readings are among them, its value is not",
         "acme to bob: Is invoice-18 paid?",
         "Both start again, and bob hears: Then the goods leave today.",
+        "in the container says: served by server1, node ",
+        "  HOST_ERROR ",
+        "put back, and the node is RUNNING again",
+        "neither server has a container any more",
         "All of this took ",
     ] {
         assert!(told.stdout.contains(words), "{words:?} is missing in:\n{}\n{}", told.stdout, told.stderr);
