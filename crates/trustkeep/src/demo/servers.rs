@@ -56,10 +56,10 @@ async fn tell(mut scene: Scene, own: &Supervisor) -> anyhow::Result<()> {
 
     chapter("A server is lost")?;
     scene.servers.tell("cut 2").await?;
-    let lost = scene.nodes(&vcid, ["RUNNING", "HOST_ERROR"]).await?;
+    let [_, lost] = scene.nodes(&vcid, ["RUNNING", "HOST_ERROR"]).await?;
     say(&format!(
         "Somebody pulls the cable of {second}. The controller reports, unasked:\n  HOST_ERROR {}",
-        lost[1]
+        lost
     ))?;
     say(&format!("The other goes on: http://{first}:{WEB_PORT} says: {}", scene.page(&first).await?))?;
     scene.servers.tell("heal 2").await?;
@@ -151,7 +151,7 @@ impl Scene {
     }
 
     /// Waits until the nodes are in these states; gives what is wrong with each.
-    async fn nodes(&self, vcid: &str, wanted: [&str; 2]) -> anyhow::Result<Vec<String>> {
+    async fn nodes(&self, vcid: &str, wanted: [&str; 2]) -> anyhow::Result<[String; 2]> {
         let path = format!("/vcs/{vcid}/web");
         let mut seen = Value::Null;
         let waiting = async {
@@ -162,7 +162,8 @@ impl Scene {
                     nodes.iter().map(move |node| node.get(name).and_then(Value::as_str).unwrap_or_default())
                 };
                 if member("state").eq(wanted) {
-                    return Ok(member("error_message").map(str::to_owned).collect());
+                    let mut faults = member("error_message").map(str::to_owned);
+                    return Ok(wanted.map(|_| faults.next().unwrap_or_default()));
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -272,7 +273,7 @@ const ENV: &str = "VCP_VCC_PRIVATE_IPMASK=127.0.0.1/8\nVCC_CHECK_INTERVAL=1s\nVC
 const GROUP: &str =
     "- vc:\n    cci_version: '25.10.0+20251001'\n    type: compute\n    description: demo\n    name: demo\n";
 /// What the unit's user wants done in each container: a web server that tells where it runs.
-const SCRIPT: &str = "mkdir -p /www && echo \"served by $(hostname), node $SERF_NODE_ID\" >/www/index.html && httpd -p 8000 -h /www\n";
+const SCRIPT: &str = "#!/bin/sh\nmkdir -p /www && echo \"served by $(hostname), node $SERF_NODE_ID\" >/www/index.html && httpd -p 8000 -h /www\n";
 const WEB_PORT: u16 = 8000;
 /// Between two questions whether something has happened.
 const PAUSE: Duration = Duration::from_millis(100);
