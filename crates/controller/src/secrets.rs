@@ -17,7 +17,8 @@ pub trait Secrets: Send + Sync + fmt::Debug + 'static {
     /// The fields at a path (`cubbyhole/aws/access_key`), read with the caller's own token.
     async fn read(&self, token: &str, path: &str) -> Result<Map<String, Value>, SecretsError>;
 
-    /// Keeps secrets of the controller's own, out of reach of every caller, under a name (`units/<vcid>/<unit>`).
+    /// Keeps secrets of the controller's own, out of reach of every caller, under a name (`units/<vcid>/<unit>`), in place of what was
+    /// kept there.
     async fn keep(&self, name: &str, secrets: &BTreeMap<String, SecretString>) -> Result<(), SecretsError>;
 
     /// What is kept under a name; empty if nothing is.

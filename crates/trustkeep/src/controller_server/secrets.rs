@@ -125,6 +125,10 @@ impl Secrets for VaultSecrets {
     }
 
     async fn keep(&self, name: &str, secrets: &BTreeMap<String, SecretString>) -> Result<(), SecretsError> {
+        // An engine refuses a secret without fields; what is not there is read as none.
+        if secrets.is_empty() {
+            return self.forget(name).await;
+        }
         let body: Map<String, Value> =
             secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().into())).collect();
         self.ask(Method::POST, &custody(name), Some(body.into())).await?.accepted()
