@@ -87,6 +87,8 @@ pub struct BaseContainer {
     pub node_id: String,
     /// The unit group; a label of the container.
     pub vcid: String,
+    /// What it is made by, as a digest; a label of the container. One of the node that was made by something else is made anew.
+    pub form: String,
     /// The container's name.
     pub name: String,
     /// The image, as the user named it.

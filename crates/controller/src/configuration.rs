@@ -9,7 +9,7 @@ use serde_json::Value;
 use trustkeep_chassis::config::{Problems, Source};
 
 use crate::catalogue::Catalogue;
-use crate::parts::Networks;
+use crate::parts::{Networks, Patience, Tuning};
 use crate::settings::Settings;
 
 /// The settings and the catalogue in force.
@@ -53,7 +53,7 @@ impl Configuration {
         settings.warnings.iter().chain(catalogue.warnings()).cloned().collect()
     }
 
-    /// Reads all files again. File access: not for a thread that answers requests.
+    /// Reads all files again, and logs what was passed over or has to wait for the next start. File access: not for a thread that answers requests.
     ///
     /// # Errors
     /// Everything that is wrong; then all that was in force still is.
@@ -63,6 +63,9 @@ impl Configuration {
         let settings = settings.taken_over(&self.settings());
         *self.settings.write() = Arc::new(settings);
         *self.catalogue.write() = Arc::new(catalogue);
+        for warning in self.warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(())
     }
 
@@ -86,6 +89,16 @@ impl Networks for Configuration {
 
     fn document(&self) -> Value {
         self.catalogue.read().document()
+    }
+}
+
+impl Tuning for Configuration {
+    fn patience(&self) -> Patience {
+        self.settings.read().patience
+    }
+
+    fn host_ssh_port(&self) -> u16 {
+        self.settings.read().host_ssh_port
     }
 }
 
@@ -141,6 +154,35 @@ mod tests {
         assert!(configuration.network("onpremises", "default").is_some());
         assert_eq!(configuration.settings().address.to_string(), "10.0.2.15");
         assert!(Configuration::load(&folder.path().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn what_a_running_controller_can_take_over_it_does_and_the_rest_is_said() {
+        let folder = folder();
+        let file = folder.path().join(".env");
+        let configuration = Configuration::load(folder.path()).unwrap();
+        let standard = Patience::default();
+        fs::write(
+            &file,
+            "VCP_VCC_PRIVATE_IPMASK=10.0.2.16/24\nSERF_ADVERTISE=10.9.0.1\nVCC_HOST_SSH_PORT=22022\nVCC_CHECK_INTERVAL=5s\n",
+        )
+        .unwrap();
+        for _ in 0..2 {
+            configuration.reload().unwrap();
+            assert_eq!(configuration.patience().check.as_secs(), 5);
+            assert_eq!(configuration.patience().sweep, standard.sweep);
+            assert_eq!(configuration.host_ssh_port(), 22022);
+            assert_eq!(configuration.settings().address.to_string(), "10.0.2.15");
+            let warnings = configuration.warnings();
+            assert_eq!(warnings.len(), 2, "{warnings:?}");
+            for key in ["VCP_VCC_PRIVATE_IPMASK: takes effect when", "SERF_ADVERTISE: takes effect when"] {
+                assert!(warnings.iter().any(|warning| warning.contains(key)), "{warnings:?}");
+            }
+        }
+        fs::write(&file, "VCP_VCC_PRIVATE_IPMASK=10.0.2.15/24\n").unwrap();
+        configuration.reload().unwrap();
+        assert_eq!(configuration.warnings(), Vec::<String>::new());
+        assert_eq!(configuration.patience().check, standard.check);
     }
 
     #[test]

@@ -106,6 +106,8 @@ pub struct Settings {
     pub name: String,
     /// Where it gossips: the controller's private address and [`GOSSIP_PORT`].
     pub bind: SocketAddr,
+    /// Where nodes reach it, if not there.
+    pub advertise: Option<SocketAddr>,
     /// Where its RPC listens: loopback and [`RPC_PORT`]. It asks for a key that only this process knows.
     pub rpc: SocketAddr,
     /// The name under which members find each other by multicast DNS. There must be a network with multicast then.
@@ -123,6 +125,7 @@ impl Settings {
             program: "serf".into(),
             name: format!("portable_vcc-{id}"),
             bind: SocketAddr::new(private_ip, GOSSIP_PORT),
+            advertise: None,
             rpc: SocketAddr::from(([127, 0, 0, 1], RPC_PORT)),
             discover: (!private_ip.is_loopback()).then(|| "portable_vcc_cluster".to_owned()),
             snapshot: None,

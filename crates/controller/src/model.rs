@@ -7,6 +7,6 @@ mod node;
 mod state;
 mod unit;
 
-pub use node::{Disk, Node, Wanted};
+pub use node::{Disk, Init, Node, Wanted};
 pub use state::{GroupState, NodeState, UnitState};
 pub use unit::{Group, Spec, Unit, Volumes};

@@ -35,8 +35,17 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Who this controller is.
     pub identity: Identity,
+    /// The settings that may change while the controller runs.
+    pub tuning: Arc<dyn Tuning>,
+}
+
+/// The settings that a running controller takes over when its configuration is read again. Each is asked for where it is used.
+pub trait Tuning: Send + Sync + 'static {
     /// How long to wait for what.
-    pub patience: Patience,
+    fn patience(&self) -> Patience;
+
+    /// The port of sshd on machines: 20022.
+    fn host_ssh_port(&self) -> u16;
 }
 
 /// The VPN catalogue: it may change while the controller runs.
@@ -53,12 +62,12 @@ pub trait Networks: Send + Sync + 'static {
 pub struct Identity {
     /// 32 hexadecimal digits, made at the first start: the owner tag of all that is made.
     pub vcc_id: String,
-    /// Its address in the private network, where nodes reach it.
+    /// Its address in the private network.
     pub address: IpAddr,
+    /// Where nodes join it: that address, unless they reach it at another.
+    pub join_address: IpAddr,
     /// The public half of the key that it logs in to machines with, in OpenSSH's format.
     pub public_key: String,
-    /// The port of sshd on machines: 20022.
-    pub host_ssh_port: u16,
 }
 
 /// How long to wait, and how often to look.
@@ -95,6 +104,11 @@ impl Default for Patience {
 }
 
 impl Parts {
+    /// How long to wait for what, as it stands now.
+    pub fn patience(&self) -> Patience {
+        self.tuning.patience()
+    }
+
     /// The provider of a unit.
     ///
     /// # Errors
@@ -182,7 +196,7 @@ impl Parts {
         let known = page.servers.get(&address).filter(|server| server.node_id.as_deref() == Some(&node.id));
         Some(Login {
             address,
-            port: self.identity.host_ssh_port,
+            port: self.tuning.host_ssh_port(),
             user: user.filter(|user| !user.is_empty() && *user != "None").unwrap_or("ubuntu").to_owned(),
             host_key: node.host_key.clone().or_else(|| known.and_then(|server| server.host_key.clone())),
         })

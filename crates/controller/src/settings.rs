@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trustkeep_chassis::config::{Layered, Problems, Source, nearest, value};
 use trustkeep_crypto::SecretString;
+use trustkeep_crypto::hash::sha256;
 
 use crate::parts::Patience;
 
@@ -139,22 +140,44 @@ impl Settings {
         }
     }
 
-    /// These settings as a running controller can take them over from `former`: what it listens on, and where its data are, stay until it is started
-    /// again. Says which differ.
+    /// These settings as a running controller can take them over from `former`: times to wait and the port of machines' sshd. Who it is, what
+    /// it listens on, where its vault and its data are stay until it is started again. Says which of them differ.
     pub fn taken_over(mut self, former: &Self) -> Self {
-        let mut keep = |key: &str, is_same: bool| {
-            if !is_same {
-                self.warnings.push(format!("{key}: takes effect when the controller is started again"));
-            }
-        };
-        keep("VCC_LISTEN_ADDRESS", self.listen == former.listen);
-        keep("VCC_API_PORT", self.api_port == former.api_port);
-        keep("VCC_VAULT_PORT", self.vault_port == former.vault_port);
-        keep("VCC_DATA_DIR", self.data_dir == former.data_dir);
-        self.listen = former.listen;
-        (self.api_port, self.vault_port) = (former.api_port, former.vault_port);
-        self.data_dir.clone_from(&former.data_dir);
-        self
+        let token =
+            |settings: &Self| settings.vault_token.as_ref().map(|token| sha256(token.expose().as_bytes()));
+        let is_same = [
+            ("VCP_VCC_PRIVATE_IPMASK", (self.address, self.network) == (former.address, former.network)),
+            ("SERF_ADVERTISE", self.membership_address == former.membership_address),
+            ("NGINX_PROXY_HOST", self.public_name == former.public_name),
+            ("VAULT_API_URL", self.vault_url == former.vault_url),
+            ("VAULT_TOKEN", token(&self) == token(former)),
+            ("REQUESTS_CA_BUNDLE", self.vault_ca_file == former.vault_ca_file),
+            ("VCC_LISTEN_ADDRESS", self.listen == former.listen),
+            ("VCC_API_PORT", self.api_port == former.api_port),
+            ("VCC_VAULT_PORT", self.vault_port == former.vault_port),
+            ("VCC_DATA_DIR", self.data_dir == former.data_dir),
+        ];
+        for (key, _) in is_same.iter().filter(|(_, is_same)| !is_same) {
+            self.warnings.push(format!("{key}: takes effect when the controller is started again"));
+        }
+        Self {
+            directory: self.directory,
+            registry: self.registry,
+            host_ssh_port: self.host_ssh_port,
+            patience: self.patience,
+            warnings: self.warnings,
+            address: former.address,
+            network: former.network,
+            membership_address: former.membership_address,
+            public_name: former.public_name.clone(),
+            vault_url: former.vault_url.clone(),
+            vault_token: former.vault_token.as_ref().map(SecretString::duplicate),
+            vault_ca_file: former.vault_ca_file.clone(),
+            listen: former.listen,
+            api_port: former.api_port,
+            vault_port: former.vault_port,
+            data_dir: former.data_dir.clone(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use trustkeep_store::{MemoryStore, SharedStore};
 use crate::accounts::{AccountError, Accounts, ApiRole, Caller, UserRole};
 use crate::book::Book;
 use crate::cci::{DockerOptions, Kind as UnitKind, UnitSpec};
-use crate::parts::{Identity, Networks, Parts, Patience};
+use crate::parts::{Identity, Networks, Parts, Patience, Tuning};
 use crate::service::{Asker, Controller};
 
 /// Everything outside the controller, over all its lives.
@@ -41,10 +41,17 @@ pub(crate) struct State {
     pub(crate) disks: BTreeMap<String, Disk>,
     /// The nodes whose base containers are on each server, and whether they run.
     pub(crate) containers: BTreeMap<IpAddr, BTreeMap<String, bool>>,
+    /// What each of them was made by.
+    pub(crate) made: BTreeMap<String, Made>,
+    /// How often each was started.
+    pub(crate) starts: BTreeMap<String, i64>,
+    /// In which of its nodes, and in which start of it, a user's script ran.
+    pub(crate) inits: Vec<(String, i64)>,
     pub(crate) vault: BTreeMap<String, BTreeMap<String, String>>,
     pub(crate) cut_off: BTreeSet<IpAddr>,
     pub(crate) keys: BTreeMap<IpAddr, u32>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) patience: Patience,
     pub(crate) calls: usize,
     /// Which provider was asked for all its machines, and with which key.
     pub(crate) sweeps: Vec<(&'static str, Option<String>)>,
@@ -54,6 +61,14 @@ pub(crate) struct State {
     pub(crate) addresses: u8,
     /// The call at which the controller is killed, and whether the call still has its effect.
     pub(crate) end: Option<(usize, bool)>,
+}
+
+/// What a base container was made by.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) form: String,
+    pub(crate) image: String,
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 impl World {
@@ -119,10 +134,10 @@ impl World {
             identity: Identity {
                 vcc_id: "0123456789abcdef0123456789abcdef".into(),
                 address: Ipv4Addr::new(10, 0, 0, 1).into(),
+                join_address: Ipv4Addr::new(10, 0, 0, 2).into(),
                 public_key: "ssh-ed25519 AAAA".into(),
-                host_ssh_port: 20022,
             },
-            patience: Patience::default(),
+            tuning: Arc::new(self.clone()),
         };
         Controller::new(parts, Shutdown::new())
     }
@@ -163,6 +178,16 @@ impl World {
             self.0.killed.send_replace(true);
             std::future::pending::<()>().await;
         }
+    }
+}
+
+impl Tuning for World {
+    fn patience(&self) -> Patience {
+        self.state(|state| state.patience)
+    }
+
+    fn host_ssh_port(&self) -> u16 {
+        20022
     }
 }
 

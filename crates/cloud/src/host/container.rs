@@ -17,6 +17,8 @@ use crate::fault::{Fault, Kind, Result};
 
 /// The label that makes a container a base container, and says of which node.
 pub(super) const NODE_LABEL: &str = "trustkeep.node_id";
+/// The label that says what it was made by.
+pub(super) const FORM_LABEL: &str = "trustkeep.form";
 /// The label that names the unit group.
 pub(super) const GROUP_LABEL: &str = "trustkeep.vcid";
 
@@ -36,6 +38,11 @@ pub(super) struct Listed {
 impl Listed {
     pub(super) fn is_of(&self, node_id: &str) -> bool {
         self.labels.get(NODE_LABEL).is_some_and(|label| label == node_id)
+    }
+
+    /// Whether it was made as it is wanted now.
+    pub(super) fn is_as(&self, wanted: &BaseContainer) -> bool {
+        self.labels.get(FORM_LABEL).is_none_or(|form| *form == wanted.form)
     }
 
     /// What is said of it where it is in the way.
@@ -156,7 +163,11 @@ fn creation(wanted: &BaseContainer) -> Result<Bytes> {
     let creation = Creation {
         image: &wanted.image,
         hostname: wanted.hostname.as_deref().unwrap_or_default(),
-        labels: BTreeMap::from([(NODE_LABEL, wanted.node_id.as_str()), (GROUP_LABEL, wanted.vcid.as_str())]),
+        labels: BTreeMap::from([
+            (NODE_LABEL, wanted.node_id.as_str()),
+            (GROUP_LABEL, wanted.vcid.as_str()),
+            (FORM_LABEL, wanted.form.as_str()),
+        ]),
         // As in `docker run -v /path`: a volume without a name.
         volumes: volumes.into_iter().map(|path| (path, json!({}))).collect(),
         host_config: json!({
@@ -235,6 +246,7 @@ mod tests {
         BaseContainer {
             node_id: "0".repeat(32),
             vcid: "1".repeat(32),
+            form: "2".repeat(64),
             name: "base".into(),
             image: "vcp/base".into(),
             env: vec![("KEY".into(), SecretString::new("a=\"b\"\n$(id)".into()))],
@@ -261,6 +273,17 @@ mod tests {
         assert_eq!(host["RestartPolicy"]["Name"], "unless-stopped");
         assert_eq!(host["DeviceRequests"], json!([{ "DeviceIDs": ["0", "1"], "Capabilities": [["gpu"]] }]));
         assert_eq!(body["Labels"][NODE_LABEL], "0".repeat(32));
+        assert_eq!(body["Labels"][FORM_LABEL], "2".repeat(64));
+    }
+
+    #[test]
+    fn a_container_that_was_made_by_something_else_is_told_apart() {
+        let listed = |labels: Value| -> Listed {
+            serde_json::from_value(json!({ "Id": "c", "Labels": labels })).unwrap()
+        };
+        assert!(listed(json!({ NODE_LABEL: "n", FORM_LABEL: "2".repeat(64) })).is_as(&wanted()));
+        assert!(!listed(json!({ NODE_LABEL: "n", FORM_LABEL: "3".repeat(64) })).is_as(&wanted()));
+        assert!(listed(json!({ NODE_LABEL: "n" })).is_as(&wanted()), "made before there was the label");
     }
 
     #[test]

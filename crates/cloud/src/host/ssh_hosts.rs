@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::container::{self, GROUP_LABEL, Listed, NODE_LABEL};
+use super::container::{self, FORM_LABEL, GROUP_LABEL, Listed, NODE_LABEL};
 use super::engine::{CALL_WITHIN, Engine, escaped};
 use super::image::{ImageStore, check_name, full_name};
 use super::key::ControllerKey;
@@ -101,7 +101,14 @@ impl Hosts for SshHosts {
             }
             match listed.first() {
                 None => self.make(&session, &mut engine, wanted).await?,
-                Some(own) => resume(&mut engine, own).await?,
+                Some(own) if own.is_as(wanted) => resume(&mut engine, own).await?,
+                Some(own) => {
+                    // Nothing is removed before what it is made of is there.
+                    delivery::ensure(&session, &mut engine, &self.images, &wanted.image).await?;
+                    stop(&mut engine, &own.id).await?;
+                    remove(&mut engine, &own.id).await?;
+                    self.make(&session, &mut engine, wanted).await?;
+                }
             }
             let own = container::find_existing(&mut engine, &wanted.node_id).await?;
             container::inspect(&mut engine, &own.id).await?.ok_or_else(vanished)
@@ -255,7 +262,8 @@ async fn commit(engine: &mut Engine, id: &str, image: &str) -> Result<()> {
         .filter(|variable| !of_image.contains(&variable.as_str()))
         .filter_map(|variable| Some(format!("{}=", variable.split_once('=')?.0)))
         .collect();
-    let config = json!({ "Env": env, "Labels": { NODE_LABEL: "", GROUP_LABEL: "" } }).to_string();
+    let config =
+        json!({ "Env": env, "Labels": { NODE_LABEL: "", GROUP_LABEL: "", FORM_LABEL: "" } }).to_string();
     let name = full_name(image);
     let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "latest"));
     let path = format!(

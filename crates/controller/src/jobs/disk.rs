@@ -44,7 +44,7 @@ impl Jobs {
                 DiskState::Gone => Err(Fault::new(Kind::Capacity, "the provider failed to make the disk")),
             }
         };
-        let disk = self.await_it(item, self.parts().patience.cloud, "making the disk", is_ready).await?;
+        let disk = self.await_it(item, self.parts().patience().cloud, "making the disk", is_ready).await?;
         self.record_disk(item, |old| Disk {
             state: NodeState::Running,
             disk: Some(disk),
@@ -58,7 +58,7 @@ impl Jobs {
     async fn remove_disk(&self, item: &Item, found: &Found<Disk>) -> Result<(), Fault> {
         let (provider, place) = self.means(found).await.map_err(|failure| failure.fault)?;
         let is_gone = || async { Ok(provider.delete_disk(&place, &item.id).await?.then_some(())) };
-        self.await_it(item, self.parts().patience.cloud, "removing the disk", is_gone).await?;
+        self.await_it(item, self.parts().patience().cloud, "removing the disk", is_gone).await?;
         let struck = self.parts().book.change(|page, changes| {
             let Some(found) = page.disk(&item.vcid, &item.id) else { return Ok(false) };
             changes.remove_disk(&item.vcid, &found.unit.name, &item.id);

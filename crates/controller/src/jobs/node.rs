@@ -79,7 +79,7 @@ impl Jobs {
         let parts = self.parts();
         let Some(login) = parts.login(&parts.book.page(), &found.unit, &found.item) else { return Ok(()) };
         let stop = || parts.hosts.stop(&login, &item.id);
-        self.persist(item, parts.patience.server, "stopping the base container", stop)
+        self.persist(item, parts.patience().server, "stopping the base container", stop)
             .await
             .map_err(Failure::host)
     }
@@ -88,7 +88,7 @@ impl Jobs {
     async fn release(&self, item: &Item, found: &Found<Node>) -> Result<(), Failure> {
         let (provider, place) = self.means(found).await?;
         if provider.capabilities().existing {
-            self.clean(item, found, self.parts().patience.server).await?;
+            self.clean(item, found, self.parts().patience().server).await?;
         } else {
             self.delete_machine(item, found, &**provider, &place).await?;
         }
@@ -98,7 +98,7 @@ impl Jobs {
 
     async fn power_off(&self, item: &Item, found: &Found<Node>) -> Result<(), Failure> {
         let (provider, place) = self.means(found).await?;
-        let patience = self.parts().patience.cloud;
+        let patience = self.parts().patience().cloud;
         let order = self.parts().order(&found.group, &found.unit, &found.item);
         let power = || provider.power(&place, &order.token, false);
         self.persist(item, patience, "powering off", power).await.map_err(Failure::host)?;
@@ -121,7 +121,7 @@ impl Jobs {
     ) -> Result<(), Failure> {
         let token = found.item.token();
         let is_gone = || async { Ok(provider.delete(place, &token).await?.then_some(())) };
-        let patience = self.parts().patience.cloud;
+        let patience = self.parts().patience().cloud;
         self.await_it(item, patience, "removing the machine", is_gone).await.map_err(Failure::host)
     }
 

@@ -26,7 +26,7 @@ impl Jobs {
     {
         let id = item.id.as_str();
         self.note(id, what);
-        let (deadline, mut pause) = (Instant::now() + patience, self.parts().patience.pause);
+        let (deadline, mut pause) = (Instant::now() + patience, self.parts().patience().pause);
         loop {
             let fault = match attempt().await {
                 Ok(done) => return Ok(done),
@@ -84,7 +84,7 @@ impl Jobs {
                 let text = format!("{what}: not done after {} s", patience.as_secs());
                 return Err(Fault::new(Kind::Unavailable, text));
             }
-            tokio::time::sleep(self.parts().patience.pause).await;
+            tokio::time::sleep(self.parts().patience().pause).await;
         }
     }
 }

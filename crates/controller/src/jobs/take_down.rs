@@ -32,7 +32,7 @@ impl Jobs {
             return Ok(false);
         }
         if found.item.wanted != Wanted::GoneByForce {
-            self.clean(item, found, self.parts().patience.server).await?;
+            self.clean(item, found, self.parts().patience().server).await?;
             return Ok(false);
         }
         match self.clean(item, found, FORCED).await {

@@ -9,7 +9,7 @@ use trustkeep_crypto::SecretString;
 
 use crate::book::{Page, Stage};
 use crate::cci::{Credential, Growth, Kind as UnitKind, UnitSpec, VcSpec};
-use crate::model::NodeState;
+use crate::model::{NodeState, Unit};
 use crate::service::{Controller, Verb};
 use crate::testing::{State, World, asker, counted, unit, until};
 
@@ -432,4 +432,166 @@ fn jobs_and_what_was_refused_are_counted() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+}
+
+#[test]
+fn times_to_wait_are_those_of_now() {
+    let world = World::new();
+    world.state(|state| state.patience.check = Duration::from_secs(80_000));
+    world.live(async |controller| {
+        make(&controller, "onpremises").await;
+        world.state(|state| {
+            assert!(state.made.values().all(|made| made.env["VCCCTR_IPADDR"] == "10.0.0.2"));
+            state.patience.check = Duration::from_secs(5);
+            state.containers.values_mut().flat_map(|there| there.values_mut()).for_each(|runs| *runs = false);
+        });
+        // The two may have had their next turn a day later.
+        until(&controller, |page| states(page) == [NodeState::ContainerError; 2]).await;
+    });
+}
+
+/// A unit group with one node, with a script.
+async fn scripted(controller: &Controller, script: &str) -> String {
+    let spec = VcSpec { name: "group".into(), kind: UnitKind::Compute };
+    let vcid = controller.create_group(&asker("ann"), spec).await.unwrap();
+    let spec = UnitSpec { user_init_command: Some(script.into()), ..unit("u", "aws", 1) };
+    controller.add_unit(&asker("ann"), "ann", &vcid, spec).await.unwrap();
+    until(controller, is_settled).await;
+    vcid
+}
+
+#[test]
+fn a_users_script_runs_once_at_every_start_of_the_base_container() {
+    let world = World::new();
+    let runs = || world.state(|state| state.inits.iter().map(|(_, start)| *start).collect::<Vec<_>>());
+    world.live(async |controller| {
+        let vcid = scripted(&controller, "true").await;
+        let tell = async |verb| {
+            controller.tell(&asker("ann"), &vcid, "u", None, verb).await.unwrap();
+            until(&controller, is_settled).await;
+        };
+        assert_eq!(runs(), [1]);
+        tell(Verb::Suspend).await;
+        tell(Verb::Resume).await;
+        assert_eq!(runs(), [1, 2]);
+        // A machine that was off starts its containers when it is on.
+        tell(Verb::PowerOff).await;
+        world.state(|state| state.starts.values_mut().for_each(|start| *start += 1));
+        tell(Verb::PowerOn).await;
+        assert_eq!(runs(), [1, 2, 3]);
+        // Docker starts one again, and nobody was told.
+        world.state(|state| state.starts.values_mut().for_each(|start| *start += 1));
+        until(&controller, |page| page.nodes().any(|(_, _, node)| node.state == NodeState::Booting)).await;
+        until(&controller, is_settled).await;
+        assert_eq!(runs(), [1, 2, 3, 4]);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(runs(), [1, 2, 3, 4], "looking at it is no start");
+        tell(Verb::Stop).await;
+        tell(Verb::Start).await;
+        assert_eq!(runs(), [1, 2, 3, 4, 5]);
+        assert_eq!(states(&controller.parts().book.page()), [NodeState::Running]);
+    });
+    // A new process knows what ran.
+    world.live(async |_| tokio::time::sleep(Duration::from_secs(600)).await);
+    assert_eq!(runs(), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_script_that_fails_is_said_until_its_user_does_something() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = scripted(&controller, "fail exit code 3").await;
+        let state = || states(&controller.parts().book.page());
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(state(), [NodeState::ContainerError], "a container that runs does not hide it");
+        assert_eq!(world.state(|state| state.inits.len()), 1);
+        let (_, unit) = controller.unit(&asker("ann"), &vcid, "u").unwrap();
+        assert!(unit.error().contains("user_init_command: exit code 3"), "{}", unit.error());
+        controller.tell(&asker("ann"), &vcid, "u", None, Verb::Start).await.unwrap();
+        until(&controller, is_settled).await;
+        assert_eq!(world.state(|state| state.inits.len()), 2);
+    });
+}
+
+#[test]
+fn a_spot_machine_that_was_stopped_is_said_and_replaced_when_asked() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = make(&controller, "aws_spot").await;
+        let set = |state: MachineState| {
+            world.state(|world| {
+                let cut_off = state == MachineState::Stopped;
+                let there = world.machines.values_mut().filter(|machine| machine.state != MachineState::Gone);
+                for machine in there {
+                    machine.state = state;
+                    let address = machine.address.unwrap();
+                    if cut_off {
+                        world.cut_off.insert(address)
+                    } else {
+                        world.cut_off.remove(&address)
+                    };
+                }
+            });
+        };
+        let all = |wanted: NodeState| move |page: &Page| states(page) == [wanted; 2];
+        set(MachineState::Stopped);
+        until(&controller, all(NodeState::HostError)).await;
+        let tell = async |verb| {
+            controller.tell(&asker("ann"), &vcid, "u", None, verb).await.unwrap();
+            until(&controller, is_settled).await;
+        };
+        tell(Verb::Start).await;
+        let (_, unit) = controller.unit(&asker("ann"), &vcid, "u").unwrap();
+        assert_eq!(unit.state().name(), "ERROR");
+        assert!(unit.error().contains("aws_spot alone decides when it runs again"), "{}", unit.error());
+        assert!(!unit.error().contains("no power operations"), "{}", unit.error());
+        // Its provider starts it again: then it is there again.
+        set(MachineState::Running);
+        until(&controller, all(NodeState::Running)).await;
+        set(MachineState::Stopped);
+        until(&controller, all(NodeState::HostError)).await;
+        tell(Verb::Stop).await;
+        tell(Verb::Start).await;
+        check(&world, &controller.parts().book.page(), "aws");
+    });
+}
+
+#[test]
+fn a_base_container_of_another_form_is_made_anew() {
+    let world = World::new();
+    let made = || {
+        world.state(|state| {
+            state.made.values().map(|made| (made.image.clone(), made.form.clone())).collect::<Vec<_>>()
+        })
+    };
+    world.live(async |controller| {
+        let vcid = make(&controller, "onpremises").await;
+        let resume = async || {
+            for verb in [Verb::Suspend, Verb::Resume] {
+                controller.tell(&asker("ann"), &vcid, "u", None, verb).await.unwrap();
+                until(&controller, is_settled).await;
+            }
+        };
+        let before = made();
+        resume().await;
+        assert_eq!(made(), before, "the same record, the same container");
+        let change = controller.parts().book.change(|page, changes| {
+            let mut unit = Unit::clone(&page.groups[&vcid].units["u"]);
+            unit.spec.image = "vcp/base:next".into();
+            changes.put_unit(&vcid, unit);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        change.await.unwrap();
+        resume().await;
+        assert!(made().iter().all(|(image, _)| image == "vcp/base:next"), "{:?}", made());
+        let before = made();
+        world.state(|state| {
+            for kept in state.vault.values_mut() {
+                kept.insert("env/0".into(), "c2".into());
+            }
+        });
+        resume().await;
+        assert!(made().iter().zip(&before).all(|(now, before)| now.1 != before.1), "a variable differs");
+        check(&world, &controller.parts().book.page(), "onpremises");
+    });
 }

@@ -40,7 +40,7 @@ pub(super) async fn watch(jobs: &Jobs) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut left_due = Instant::now() + LEFT_EVERY;
-    let mut sweep_due = Instant::now();
+    let mut swept: Option<Instant> = None;
     loop {
         tokio::select! {
             () = shutdown.wait() => break,
@@ -55,13 +55,15 @@ pub(super) async fn watch(jobs: &Jobs) {
         for (group, _, node) in page.nodes().filter(|(_, _, node)| is_watched(node)) {
             let item = Item { vcid: group.vcid.clone(), id: node.id.clone() };
             let is_hurried = hurried.contains(&item);
-            let first = || now + spread(&node.id, jobs.parts().patience.check);
+            let first = || now + spread(&node.id, jobs.parts().patience().check);
             let turn = due.entry(node.id.clone()).or_insert_with(|| Turn { at: first(), look: Weak::new() });
+            // Where the time between two looks was made shorter, what is due by the longer one does not wait for it.
+            turn.at = turn.at.min(now + jobs.parts().patience().check);
             if !is_hurried && (turn.at > now || turn.look.strong_count() > 0) {
                 continue;
             }
             let mark = Arc::new(());
-            *turn = Turn { at: now + jobs.parts().patience.check, look: Arc::downgrade(&mark) };
+            *turn = Turn { at: now + jobs.parts().patience().check, look: Arc::downgrade(&mark) };
             let (jobs, slots) = (jobs.clone(), slots.clone());
             looks.spawn(async move {
                 if let Ok(_slot) = slots.acquire().await {
@@ -70,8 +72,8 @@ pub(super) async fn watch(jobs: &Jobs) {
                 drop(mark);
             });
         }
-        if now > sweep_due {
-            sweep_due = now + jobs.parts().patience.sweep;
+        if swept.is_none_or(|at| now > at + jobs.parts().patience().sweep) {
+            swept = Some(now);
             let jobs = jobs.clone();
             looks.spawn(async move { sweep::sweep(&jobs).await });
         }
@@ -97,9 +99,8 @@ fn spread(node_id: &str, over: Duration) -> Duration {
 }
 
 async fn look(jobs: &Jobs, item: &Item, is_hurried: bool) {
-    let Some(before) = jobs.find(item).map(|found| found.item).filter(|node| is_watched(node)) else {
-        return;
-    };
+    let Some(found) = jobs.find(item).filter(|found| is_watched(&found.item)) else { return };
+    let (before, has_script) = (found.item, found.unit.spec.user_init_command.is_some());
     let seen = match inspect(jobs, item).await {
         // Another member, or the node itself, has noticed something: no second look.
         Err(_) if before.state == NodeState::Running && !is_hurried => {
@@ -111,7 +112,8 @@ async fn look(jobs: &Jobs, item: &Item, is_hurried: bool) {
     let after = |node: &Node| match &seen {
         Ok(Some(container)) if container.is_running => {
             let container_at = container.started_at.or(node.container_at);
-            Node { container: Some(container.clone()), container_at, ..node.arrived() }
+            let after = if has_script { initialised(node, container) } else { node.arrived() };
+            Node { container: Some(container.clone()), container_at, ..after }
         }
         Ok(Some(container)) => {
             let ended = container.ended.as_deref().unwrap_or("it was stopped");
@@ -129,6 +131,19 @@ async fn look(jobs: &Jobs, item: &Item, is_hurried: bool) {
         if is_watched(node) && node.state == before.state { after(node) } else { node.clone() }
     })
     .await;
+    if jobs.find(item).is_some_and(|found| !found.item.is_settled()) {
+        jobs.kick(item.clone());
+    }
+}
+
+/// A node whose base container runs, where the user's script belongs to every start of it.
+fn initialised(node: &Node, container: &Inspection) -> Node {
+    match &node.init {
+        Some(init) if init.is_for(container) && init.error.is_empty() => node.arrived(),
+        Some(init) if init.is_for(container) => failed(node, NodeState::ContainerError, init.error.clone()),
+        // Docker started it again, or nobody knows whether the script ran: a job sees to it.
+        _ => node.heading(Wanted::Running),
+    }
 }
 
 /// A node that failed before keeps the text of its first failure.

@@ -163,6 +163,7 @@ fn configuration(settings: &Settings, key: &SecretString) -> String {
         "node_name": settings.name,
         "tags": { "role": "pvcc" },
         "bind": settings.bind.to_string(),
+        "advertise": settings.advertise.map(|address| address.to_string()),
         "rpc_addr": settings.rpc.to_string(),
         "rpc_auth": key.expose(),
         "log_level": "INFO",

@@ -32,6 +32,9 @@ pub struct Node {
     pub host_key: Option<String>,
     /// Its base container, as it was last seen.
     pub container: Option<Inspection>,
+    /// The last run of its user's script.
+    #[serde(default)]
+    pub init: Option<Init>,
     /// Whether it is looked after.
     pub watch: bool,
     /// When it was ordered.
@@ -42,6 +45,29 @@ pub struct Node {
     pub container_at: Option<Timestamp>,
     /// What went wrong, in words for the user; empty if nothing did.
     pub error: String,
+}
+
+/// A run of the user's script, which belongs to one start of a base container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Init {
+    /// Docker's identifier of the base container.
+    pub container_id: String,
+    /// When that was started.
+    pub started_at: Option<Timestamp>,
+    /// How the script failed, in words for the user; empty if it did not.
+    pub error: String,
+}
+
+impl Init {
+    /// The run for the start that a base container is in.
+    pub fn of(container: &Inspection, error: String) -> Self {
+        Self { container_id: container.container_id.clone(), started_at: container.started_at, error }
+    }
+
+    /// Whether it was for this start.
+    pub fn is_for(&self, container: &Inspection) -> bool {
+        self.container_id == container.container_id && self.started_at == container.started_at
+    }
 }
 
 /// What a node or disk is to become.
@@ -110,6 +136,7 @@ impl Node {
             machine: None,
             host_key: None,
             container: None,
+            init: None,
             watch: true,
             created_at: now,
             booted_at: None,
@@ -138,6 +165,7 @@ impl Node {
             generation: self.generation + 1,
             machine: None,
             container: None,
+            init: None,
             host_key: None,
             booted_at: None,
             container_at: None,

@@ -141,14 +141,22 @@ fn what_is_wrong_is_named_with_file_and_line() {
 }
 
 #[test]
-fn ports_and_data_stay_until_the_next_start() {
-    let former = load("VCP_VCC_PRIVATE_IPMASK=10.0.2.15/24\nVCC_DATA_DIR=/a\n", &[]).unwrap();
-    let new = load("VCP_VCC_PRIVATE_IPMASK=10.0.2.16/24\nVCC_API_PORT=1\nVCC_DATA_DIR=/b\n", &[]).unwrap();
-    let taken = new.taken_over(&former);
+fn what_cannot_be_taken_over_stays_until_the_next_start_and_is_named() {
+    let former =
+        load("VCP_VCC_PRIVATE_IPMASK=10.0.2.15/24\nVCC_DATA_DIR=/a\nVAULT_TOKEN=s.one\n", &[]).unwrap();
+    let text = "VCP_VCC_PRIVATE_IPMASK=10.0.2.16/24\nSERF_ADVERTISE=10.0.0.9\nNGINX_PROXY_HOST=vcc.example.com\n\
+                VAULT_API_URL=https://vault.example.com\nVAULT_TOKEN=s.two\nREQUESTS_CA_BUNDLE=ca.pem\n\
+                VCC_LISTEN_ADDRESS=127.0.0.1\nVCC_API_PORT=1\nVCC_VAULT_PORT=2\nVCC_DATA_DIR=/b\n\
+                VCC_HOST_SSH_PORT=22\nVCC_PAUSE=5s\n";
+    let taken = load(text, &[]).unwrap().taken_over(&former);
+    let keys: Vec<_> = text.lines().filter_map(|line| line.split('=').next()).collect();
+    let warnings: Vec<_> = taken.warnings.iter().filter_map(|warning| warning.split(':').next()).collect();
+    assert_eq!(warnings, keys[..10], "all but the last two");
     assert_eq!((taken.api_port, &*taken.data_dir), (443, Path::new("/a")));
-    assert_eq!(taken.address.to_string(), "10.0.2.16");
-    assert_eq!(taken.warnings.len(), 2);
-    assert!(taken.warnings[0].contains("VCC_API_PORT: takes effect when"));
+    assert_eq!((taken.address, taken.network), (former.address, former.network));
+    assert_eq!((taken.membership_address, taken.vault_url), (None, None));
+    assert_eq!(taken.vault_token.unwrap().expose(), "s.one");
+    assert_eq!((taken.host_ssh_port, taken.patience.pause), (22, Duration::from_secs(5)));
 }
 
 proptest! {

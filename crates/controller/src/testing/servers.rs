@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use trustkeep_cloud::{BaseContainer, Fault, Hosts, Inspection, Kind, Login, Result};
 
-use super::World;
+use super::{Made, World};
 
 #[derive(Debug)]
 pub(super) struct Servers(pub(super) World);
@@ -25,8 +25,17 @@ impl Hosts for Servers {
             if let Some(other) = there.keys().find(|id| **id != wanted.node_id) {
                 return Err(Fault::new(Kind::Conflict, format!("the base container of {other} is there")));
             }
-            there.insert(wanted.node_id.clone(), true);
-            Ok(inspection(&wanted.node_id, true))
+            let ran = there.insert(wanted.node_id.clone(), true).unwrap_or(false);
+            let env = wanted.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+            let made = Made { image: wanted.image.clone(), form: wanted.form.clone(), env: env.collect() };
+            let is_other = state.made.get(&wanted.node_id).is_none_or(|old| old.form != made.form);
+            if is_other {
+                state.made.insert(wanted.node_id.clone(), made);
+            }
+            if is_other || !ran {
+                *state.starts.entry(wanted.node_id.clone()).or_default() += 1;
+            }
+            Ok(inspection(state, &wanted.node_id, true))
         };
         self.0.act(run).await
     }
@@ -36,7 +45,7 @@ impl Hosts for Servers {
         self.0.state(|state| -> Result<()> {
             check(state, login)?;
             let there = state.containers.get(&login.address).and_then(|there| there.get(node_id));
-            found = there.map(|runs| inspection(node_id, *runs));
+            found = there.copied().map(|runs| inspection(state, node_id, runs));
             Ok(())
         })?;
         Ok(found)
@@ -59,13 +68,23 @@ impl Hosts for Servers {
             if let Some(there) = state.containers.get_mut(&login.address) {
                 there.remove(node_id);
             }
+            state.made.remove(node_id);
             Ok(())
         };
         self.0.act(remove).await
     }
 
-    async fn run_init(&self, login: &Login, _: &str, _: &str) -> Result<()> {
-        self.0.act(|state| check(state, login)).await
+    async fn run_init(&self, login: &Login, node_id: &str, script: &str) -> Result<()> {
+        let run = |state: &mut super::State| {
+            check(state, login)?;
+            let start = state.starts.get(node_id).copied().unwrap_or_default();
+            state.inits.push((node_id.to_owned(), start));
+            match script.strip_prefix("fail ") {
+                Some(how) => Err(Fault::new(Kind::Invalid, how)),
+                None => Ok(()),
+            }
+        };
+        self.0.act(run).await
     }
 
     async fn answers(&self, login: &Login) -> Result<()> {
@@ -91,12 +110,13 @@ fn key(state: &super::State, login: &Login) -> String {
     format!("ssh-ed25519 {}", state.keys.get(&login.address).copied().unwrap_or_default())
 }
 
-fn inspection(node_id: &str, is_running: bool) -> Inspection {
+fn inspection(state: &super::State, node_id: &str, is_running: bool) -> Inspection {
+    let start = state.starts.get(node_id).copied().unwrap_or_default();
     let ended = (!is_running).then(|| "exit code 0".to_owned());
     Inspection {
         container_id: format!("c-{node_id}"),
         is_running,
-        started_at: Some(Timestamp::UNIX_EPOCH),
+        started_at: Timestamp::from_second(start).ok(),
         ended,
     }
 }

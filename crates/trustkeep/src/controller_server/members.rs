@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use trustkeep_chassis::supervisor::Supervisor;
-use trustkeep_controller::membership::{self, EVENTS_MAX, MemberEventKind, Settings};
+use trustkeep_controller::membership::{self, EVENTS_MAX, GOSSIP_PORT, MemberEventKind, Settings};
 use trustkeep_controller::metrics;
 use trustkeep_controller::service::Controller;
 use trustkeep_crypto::random::SystemRandom;
@@ -21,6 +21,8 @@ pub(super) fn follow(controller: &Controller, data_dir: &Path, supervisor: &Supe
         return;
     }
     let mut settings = Settings::new(identity.address, &identity.vcc_id);
+    let is_elsewhere = identity.join_address != identity.address;
+    settings.advertise = is_elsewhere.then(|| (identity.join_address, GOSSIP_PORT).into());
     settings.snapshot = Some(data_dir.join("serf.snapshot"));
     let (events, mut heard) = mpsc::channel(EVENTS_MAX);
     let member = membership::run(settings, Arc::new(SystemRandom), events, shutdown.clone());

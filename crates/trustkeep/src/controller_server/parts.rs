@@ -35,8 +35,8 @@ pub(super) async fn assemble(
     let identity = Identity {
         vcc_id: vcc_id(data_dir)?,
         address: settings.address,
+        join_address: settings.membership_address.unwrap_or(settings.address),
         public_key: key.public_line().to_owned(),
-        host_ssh_port: settings.host_ssh_port,
     };
     let images = ImageStore::new(data_dir.join("images"));
     let parts = Parts {
@@ -49,7 +49,7 @@ pub(super) async fn assemble(
         clock,
         random: Arc::new(SystemRandom),
         identity,
-        patience: settings.patience,
+        tuning: configuration.clone(),
     };
     Ok((parts, images))
 }

@@ -48,6 +48,7 @@ impl Site {
         Ok(BaseContainer {
             node_id: node.to_string().repeat(32),
             vcid: "f".repeat(32),
+            form: "standard".into(),
             name: format!("base-{node}"),
             image: self.servers.image()?.0.into(),
             env: vec![("AUTHORIZED_KEYS".into(), SecretString::new(key))],
