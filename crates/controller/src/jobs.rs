@@ -29,8 +29,9 @@ use crate::metrics;
 use crate::model::Wanted;
 use crate::parts::Parts;
 
-/// How many nodes and disks are worked on at once; the others wait. Each may hold an SSH session, which takes 130 KiB.
-const AT_ONCE_MAX: usize = 128;
+/// How many nodes and disks are worked on at once; the others wait. Each may hold an SSH session, which takes 130 KiB. A hundred nodes are to
+/// take no longer than the slowest of them.
+const AT_ONCE_MAX: usize = 104;
 
 /// The tasks. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -183,7 +184,8 @@ impl Jobs {
             let began = Instant::now();
             let done = async {
                 let Ok(_slot) = self.0.slots.acquire().await else { return None };
-                self.drive(&item).await
+                // Boxed: those that wait for their turn take no room for it.
+                Box::pin(self.drive(&item)).await
             };
             let ended = tokio::select! {
                 ended = done => ended,

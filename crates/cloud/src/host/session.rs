@@ -10,7 +10,7 @@ use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey, PublicKeyOrCertific
 use russh::{AlgorithmKind, Disconnect, Preferred};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Login;
 use super::key::ControllerKey;
@@ -43,6 +43,7 @@ pub(super) struct Session {
     handle: Handle<HostKeyCheck>,
     host_key: String,
     channels: Arc<Semaphore>,
+    opened: Instant,
     /// How Docker was reached last time on this session.
     pub(super) docker: Mutex<Option<super::engine::Way>>,
 }
@@ -97,6 +98,7 @@ impl Session {
             handle,
             host_key,
             channels: Arc::new(Semaphore::new(CHANNELS_MAX)),
+            opened: Instant::now(),
             docker: Mutex::new(None),
         })
     }
@@ -104,6 +106,11 @@ impl Session {
     /// The key that the machine proved to have.
     pub(super) fn host_key(&self) -> &str {
         &self.host_key
+    }
+
+    /// How long it is open.
+    pub(super) fn age(&self) -> Duration {
+        self.opened.elapsed()
     }
 
     /// Whether it is the session of a machine with this host key, and nothing ended it yet.

@@ -19,7 +19,7 @@ use super::image::{ImageStore, check_name, full_name};
 use super::key::ControllerKey;
 use super::refusal;
 use super::session::{CONNECT_WITHIN, Session};
-use super::sessions::Sessions;
+use super::sessions::{Lease, Sessions};
 use super::{BaseContainer, Hosts, Inspection, Login, delivery, script};
 use crate::fault::{Fault, Kind, Result};
 
@@ -60,7 +60,7 @@ impl SshHosts {
     }
 
     /// A session with a machine that is known. Secrets may go through it, so that an unknown one is refused.
-    async fn session(&self, login: &Login) -> Result<Arc<Session>> {
+    async fn session(&self, login: &Login) -> Result<Lease> {
         if login.host_key.is_none() {
             return Err(Fault::new(
                 Kind::Invalid,
@@ -88,7 +88,9 @@ impl SshHosts {
 impl Hosts for SshHosts {
     async fn reach(&self, login: &Login) -> Result<String> {
         let session = self.sessions.with(login).await.map_err(|fault| at(login, fault))?;
-        Ok(session.host_key().to_owned())
+        let host_key = session.host_key().to_owned();
+        session.keep();
+        Ok(host_key)
     }
 
     async fn ensure_running(&self, login: &Login, wanted: &BaseContainer) -> Result<Inspection> {
