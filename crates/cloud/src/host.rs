@@ -9,6 +9,7 @@ use trustkeep_crypto::SecretString;
 
 use crate::fault::Result;
 
+mod aftermath;
 mod container;
 mod delivery;
 mod engine;
@@ -50,8 +51,8 @@ pub trait Hosts: Send + Sync + fmt::Debug + 'static {
     /// Stops the base container in good order (`docker stop`), if it runs.
     async fn stop(&self, login: &Login, node_id: &str) -> Result<()>;
 
-    /// Removes the node's base container and its volumes without a name. Done if there is nothing. Images stay, also those that were
-    /// delivered: the next node on this machine starts without waiting for them.
+    /// Removes the node's base container, its volumes without a name, and, if it was killed, what it left in the machine's network. Done if
+    /// there is nothing. Images stay, also those that were delivered: the next node on this machine starts without waiting for them.
     async fn remove(&self, login: &Login, node_id: &str) -> Result<()>;
 
     /// Runs the user's script in the base container and waits for its end. Gives its output where it failed.

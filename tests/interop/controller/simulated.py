@@ -20,7 +20,7 @@ class Servers:
         lacking = [name for name in PROGRAMS if not (shutil.which(name) or shutil.which(name, path="/usr/sbin"))]
         if os.geteuid() != 0 or lacking:
             pytest.skip(f"servers cannot be simulated: {'root and ' if os.geteuid() else ''}{lacking} needed")
-        self._log = open(folder / "simulate.log", "wb")
+        self._log, self._key = open(folder / "simulate.log", "wb"), key.with_suffix("")
         command = [BINARY, "simulate", "--count", count, "--dir", folder / "servers", "--authorized-key", key]
         command += ["--json", "--attached", *options]
         self._process = subprocess.Popen(
@@ -50,6 +50,17 @@ class Servers:
     def containers(self, at):
         """The containers there, running or not."""
         return self.docker(at, "ps", "--all", "--quiet", "--no-trunc").split()
+
+    def traces(self, at):
+        """What a node must leave as it was on a server: rules without counts and comments, links, mounts."""
+        asked = "iptables-save; ip -o link; cut -d ' ' -f 2,3 /proc/mounts"
+        log_in = ["ssh", "-q", "-i", self._key, "-p", "20022", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
+        log_in += ["-o", "UserKnownHostsFile=/dev/null", f"root@{at}", asked]
+        lines = subprocess.run(log_in, check=True, capture_output=True, text=True, timeout=30).stdout.splitlines()
+        # A table that is there but lets all through is none.
+        rules = [line.split(" [")[0] for line in lines if line[:1] in (":", "-")]
+        rest = [" ".join(line.split()[:2]) for line in lines if line[:1].isdigit() or line[:1] == "/"]
+        return sorted(rule for rule in rules if not rule.endswith(" ACCEPT") or rule[0] == "-") + sorted(rest)
 
     def stop(self):
         self._process.stdin.close()

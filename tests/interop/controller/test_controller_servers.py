@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+import node_server
 import processes
 from controller_server import ControllerServer
 from simulated import Servers
@@ -158,3 +159,22 @@ def test_nothing_of_a_user_reaches_a_shell(place, user):
     assert "owned" not in found
     user.call("POST", f"/vcs/{vcid}", unit("$(x)", servers.addresses[1:2], servers.image), status=400)
     user.remove(vcid)
+
+
+@pytest.mark.skipif(not node_server.image_file().is_file(), reason="the base image is missing: deploy/node/build.sh")
+def test_what_a_killed_node_made_in_its_servers_network_goes_with_it(place, user):
+    _, servers, key = place
+    address = servers.addresses[2]
+    image = servers.docker(address, "load", "-i", node_server.image_file()).split("Loaded image: ")[1]
+    before = servers.traces(address)
+    vcid = user.make("untidy")
+    user.call("POST", f"/vcs/{vcid}", unit("w", [address], image, [authorized(key)]))
+    assert user.settled(vcid, "w")["state"] == RUNNING
+    (container,) = servers.containers(address)
+    inside = "until docker version >/dev/null 2>&1; do sleep 0.1; done; docker network create other"
+    servers.docker(address, "exec", container, "sh", "-c", inside)
+    servers.docker(address, "kill", container)
+    left = "\n".join(servers.traces(address))
+    assert "VCPNODE" in left and "vcp0" in left and "br-" in left, left
+    user.remove(vcid)
+    assert servers.traces(address) == before

@@ -20,7 +20,7 @@ use super::key::ControllerKey;
 use super::refusal;
 use super::session::{CONNECT_WITHIN, Session};
 use super::sessions::{Lease, Sessions};
-use super::{BaseContainer, Hosts, Inspection, Login, delivery, script};
+use super::{BaseContainer, Hosts, Inspection, Login, aftermath, delivery, script};
 use crate::fault::{Fault, Kind, Result};
 
 /// The port of the sshd in a base container.
@@ -29,7 +29,7 @@ const NODE_PORT: u16 = 22;
 const STOP_SECONDS: u32 = 10;
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 /// Starting and removing: on a machine that is busy with others' images.
-const CHANGE_WITHIN: Duration = Duration::from_secs(120);
+pub(super) const CHANGE_WITHIN: Duration = Duration::from_secs(120);
 /// Writing a container's file system as an image.
 const COMMIT_WITHIN: Duration = Duration::from_secs(30 * 60);
 
@@ -148,6 +148,7 @@ impl Hosts for SshHosts {
             let mut engine = Engine::open(&session).await?;
             if let Some(own) = container::find(&mut engine, node_id).await? {
                 stop(&mut engine, &own.id).await?;
+                aftermath::clean(&mut engine, &own.id).await?;
                 remove(&mut engine, &own.id).await?;
             }
             Ok(())
@@ -207,7 +208,7 @@ async fn resume(engine: &mut Engine, own: &Listed) -> Result<()> {
     }
 }
 
-async fn start(engine: &mut Engine, id: &str) -> Result<()> {
+pub(super) async fn start(engine: &mut Engine, id: &str) -> Result<()> {
     engine.tell(Method::POST, &format!("/containers/{}/start", escaped(id)), CHANGE_WITHIN).await
 }
 
@@ -217,7 +218,7 @@ async fn stop(engine: &mut Engine, id: &str) -> Result<()> {
 }
 
 /// Removes a container and its volumes without a name; waits if somebody else is removing it.
-async fn remove(engine: &mut Engine, id: &str) -> Result<()> {
+pub(super) async fn remove(engine: &mut Engine, id: &str) -> Result<()> {
     let path = format!("/containers/{}?v=true&force=true", escaped(id));
     match gone_is_done(engine.tell(Method::DELETE, &path, CHANGE_WITHIN).await) {
         Err(fault) if fault.kind == Kind::Conflict => {
