@@ -1,5 +1,6 @@
-"""Existing servers, as `trustkeep simulate` makes them of namespaces of this machine."""
+"""Existing servers, as `trustkeep simulate` makes them of namespaces of this machine, and a controller beside them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 import processes
+from controller_server import ControllerServer
 from vault_server import BINARY
 
 PROGRAMS = ["dockerd", "docker", "sshd", "ip", "nsenter", "busybox"]
@@ -66,3 +68,28 @@ class Servers:
         self._process.stdin.close()
         assert self._process.wait(processes.PATIENCE_SECONDS) == 0
         self._log.close()
+
+
+def new_key(path):
+    """A new SSH key; gives its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+@contextlib.contextmanager
+def placed(folder, settings="", count=3, options=()):
+    """A controller with these lines in its `.env`, whose catalogue names the network of some servers, and a user's key."""
+    controller = ControllerServer(folder)
+    with open(controller.config / ".env", "a") as file:
+        file.write(settings)
+    controller.start()
+    servers = Servers(folder, controller.data / ".ssh" / "id_ed25519.pub", count, *options)
+    catalogue = f"cci_version: '1.0'\nonpremises:\n  default:\n    private_network_ipmask: {servers.network}\n"
+    (controller.config / "config" / "vpn_catalog.yml").write_text(catalogue)
+    controller.run("init.sh")
+    controller.vcc("image", "add", servers.image_file)
+    yield controller, servers, new_key(folder / "key")
+    assert controller.stop() == 0
+    servers.stop()
+    assert "panicked" not in controller.log.read_text()

@@ -1,6 +1,5 @@
 """Existing servers, for real: made into nodes, failing, returning, and left as they were."""
 
-import base64
 import json
 import signal
 import subprocess
@@ -10,31 +9,16 @@ import pytest
 
 import node_server
 import processes
-from controller_server import ControllerServer
-from simulated import Servers
-from wire import User, encode, unit
+from simulated import placed
+from wire import User, authorized, encode, unit
 
 RUNNING = "RUNNING"
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A controller whose catalogue names the network of three servers, and a user's key."""
-    folder = tmp_path_factory.mktemp("servers")
-    controller = ControllerServer(folder)
-    with open(controller.config / ".env", "a") as settings:
-        settings.write("VCC_CHECK_INTERVAL=2s\n")
-    controller.start()
-    servers = Servers(folder, controller.data / ".ssh" / "id_ed25519.pub")
-    catalogue = f"cci_version: '1.0'\nonpremises:\n  default:\n    private_network_ipmask: {servers.network}\n"
-    (controller.config / "config" / "vpn_catalog.yml").write_text(catalogue)
-    controller.run("init.sh")
-    controller.vcc("image", "add", servers.image_file)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
-    yield controller, servers, folder / "key"
-    controller.stop()
-    servers.stop()
-    assert "panicked" not in controller.log.read_text()
+    with placed(tmp_path_factory.mktemp("servers"), "VCC_CHECK_INTERVAL=2s\n") as place:
+        yield place
 
 
 @pytest.fixture
@@ -45,10 +29,6 @@ def user(place):
     for group in user.call("GET", "/vcs")["vcs"]:
         user.remove(group["vcid"])
     assert [servers.containers(address) for address in servers.addresses] == [[], [], []]
-
-
-def authorized(key):
-    return "AUTHORIZED_KEYS=" + base64.b64encode(key.with_suffix(".pub").read_bytes()).decode()
 
 
 def test_servers_become_nodes_and_are_given_back(place, user):

@@ -1,6 +1,5 @@
 """Our SDK with the real controller: the first calls of every notebook, refusals as notebooks see them, and users."""
 
-import logging
 import time
 
 import pytest
@@ -27,18 +26,6 @@ def sdk_of(controller, tmp_path, monkeypatch):
         return sdk
 
     return made
-
-
-@pytest.fixture
-def said():
-    lines = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())
-    logger = logging.getLogger("vcp.sdk")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield lines
-    logger.removeHandler(handler)
 
 
 def test_the_first_calls_of_every_notebook(controller, sdk_of, capsys):

@@ -11,12 +11,17 @@ def encode(text):
     return base64.b64encode(text.encode()).decode()
 
 
+def authorized(key):
+    """The variable that lets a user's key in at a node."""
+    return "AUTHORIZED_KEYS=" + base64.b64encode(key.with_suffix(".pub").read_bytes()).decode()
+
+
 def vc(name, kind="compute"):
     """The document of a unit group."""
     return {"cci": encode(f"- vc:\n    cci_version: '23.04.0+20230401'\n    type: {kind}\n    description: {name}\n    name: {name}\n")}
 
 
-def unit(name, addresses, image, env=(), binds=(), options="{}", more="", recovery="none"):
+def unit(name, addresses, image, env=(), binds=(), options="{}", more="", recovery="none", user="root"):
     """The document of a unit on existing servers."""
     listed = lambda items: "".join(f"\n        - {item}" for item in items) or " []"
     text = f"""
@@ -35,7 +40,7 @@ def unit(name, addresses, image, env=(), binds=(), options="{}", more="", recove
 {more}    cloud_provider: onpremises
     cloud_params:
         cci_version: "1.0"
-        user_name: root
+        user_name: {user}
         ip_address_list: {list(addresses)}
         network_if: None
 """
