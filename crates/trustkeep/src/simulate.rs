@@ -10,6 +10,7 @@ mod network;
 mod runtime;
 mod server;
 mod tools;
+mod users;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,14 @@ const LINES_AHEAD: usize = 16;
 /// How many servers, and where.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Each server has its own address, an sshd on port 20022 that lets the given key in as root, and a Docker \
-    of its own, like an existing server that was made ready for the controller. A key that is let in is root on this machine. \
+    after_help = "Each server has its own address, an sshd on port 20022 that lets the given key in as root and as ubuntu, and a \
+    Docker of its own that both may use, like an existing server that was made ready for the controller, or a cloud's machine. A \
+    key that is let in is root on this machine. \
     The file DIR/image.tar is a small image for base containers, vcp/base:simulated.\n\n\
     Lines on standard input change a server, each is answered by a line of JSON:\n  \
     cut N, heal N                     its link\n  \
     kill-docker N, start-docker N     its Docker\n  \
+    kill-ssh N, start-ssh N           its sshd\n  \
     hang-ssh N, resume-ssh N          its sshd, which then accepts connections and says nothing\n  \
     new-host-key N                    as after it was installed anew\n  \
     fill N, empty N                   the disk of its Docker, if it has one of its own (--disk)\n\n\

@@ -26,6 +26,8 @@ async fn change(line: &str, network: &Network, servers: &mut [Server]) -> anyhow
         "heal" => network.set_link(number, true).await,
         "kill-docker" => server.kill_docker().await,
         "start-docker" => server.restart_docker().await,
+        "kill-ssh" => server.kill_sshd().await,
+        "start-ssh" => server.restart_sshd().await,
         "hang-ssh" => server.hang_sshd(true).await,
         "resume-ssh" => server.hang_sshd(false).await,
         "new-host-key" => server.change_host_key().await,

@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Child;
 
 use super::network::{Network, furnish};
-use super::{runtime, tools};
+use super::{runtime, tools, users};
 
 /// The sshd of a server leaves port 22 to its base container.
 pub(super) const SSH_PORT: u16 = 20022;
@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ROUND: Duration = Duration::from_millis(10);
 /// The longest name that a socket may have.
 const SOCKET_CHARS_MAX: usize = 100;
+/// The keys that are let in, inside a server: where each of its users can read them.
+const KEYS: &str = "/run/authorized_keys";
 /// The name of what fills a disk.
 const BALLAST: &str = "ballast";
 
@@ -56,10 +58,11 @@ impl Server {
         let dir = plan.dir.join("hosts").join(number.to_string());
         std::fs::create_dir_all(dir.join("docker"))?;
         let name = format!("server{number}");
+        users::write(&dir)?;
         let script = "set -e; mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/sshd /run/lock; \
-            [ -z \"$1\" ] || mount -t tmpfs -o \"size=$1\" tmpfs \"$2\"; echo \"$3\" >/proc/sys/kernel/hostname; \
-            ip link set lo up; echo ready; exec cat";
-        let data = dir.join("docker");
+            [ -z \"$1\" ] || mount -t tmpfs -o \"size=$1\" tmpfs \"$2/docker\"; echo \"$3\" >/proc/sys/kernel/hostname; \
+            for file in passwd group; do mount --bind \"$2/$file\" \"/etc/$file\"; done; \
+            cat \"$4\" >\"$5\"; chmod 644 \"$5\"; ip link set lo up; echo ready; exec cat";
         let words = [
             "--net",
             "--mount",
@@ -73,7 +76,8 @@ impl Server {
             "-c",
         ];
         let mut command = tools::command("unshare", &words);
-        command.args([script, "sh", plan.disk.unwrap_or_default()]).arg(&data).arg(&name);
+        command.args([script, "sh", plan.disk.unwrap_or_default()]).arg(&dir).arg(&name);
+        command.arg(plan.dir.join("authorized_keys")).arg(KEYS);
         let keeper = furnish(command).await.with_context(|| name.clone())?;
         let mut server = Self {
             number,
@@ -86,7 +90,7 @@ impl Server {
             docker: None,
         };
         network.connect(number, &server.pid()?).await?;
-        server.configure_sshd(&plan.dir.join("authorized_keys")).await?;
+        server.configure_sshd().await?;
         server.start_sshd()?;
         server.start_docker()?;
         server.ready().await.with_context(|| name)?;
@@ -166,7 +170,7 @@ impl Server {
         self.ready().await
     }
 
-    /// Stops or resumes every sshd, so that connections are accepted by the kernel and then nothing happens.
+    /// Stops or resumes its sshd, so that connections are accepted by the kernel and then nothing happens.
     pub(super) async fn hang_sshd(&self, hang: bool) -> anyhow::Result<()> {
         self.signal(if hang { "STOP" } else { "CONT" }, "sshd").await?;
         // nsenter stops itself when what it started is stopped.
@@ -177,15 +181,27 @@ impl Server {
         Ok(())
     }
 
-    /// A new host key, as after an installation.
-    pub(super) async fn change_host_key(&mut self) -> anyhow::Result<()> {
+    /// Ends its sshd, so that connections are refused.
+    pub(super) async fn kill_sshd(&mut self) -> anyhow::Result<()> {
         self.signal("KILL", "sshd").await?;
         if let Some(mut sshd) = self.sshd.take() {
             sshd.wait().await?;
         }
-        self.make_host_key().await?;
+        Ok(())
+    }
+
+    /// Starts sshd again.
+    pub(super) async fn restart_sshd(&mut self) -> anyhow::Result<()> {
+        ensure!(self.sshd.is_none(), "its sshd runs");
         self.start_sshd()?;
         self.ready().await
+    }
+
+    /// A new host key, as after an installation.
+    pub(super) async fn change_host_key(&mut self) -> anyhow::Result<()> {
+        self.kill_sshd().await?;
+        self.make_host_key().await?;
+        self.restart_sshd().await
     }
 
     /// Fills the disk of Docker, or gives the space back.
@@ -199,15 +215,14 @@ impl Server {
         self.inside(&["sh", "-c", script, "sh", ballast]).await
     }
 
-    async fn configure_sshd(&self, authorized_keys: &Path) -> anyhow::Result<()> {
+    async fn configure_sshd(&self) -> anyhow::Result<()> {
         self.make_host_key().await?;
         let (dir, address) = (self.dir.display(), self.address);
         let path = tools::PATH;
-        let keys = authorized_keys.display();
         std::fs::write(
             self.dir.join("sshd_config"),
             format!(
-                "ListenAddress {address}:{SSH_PORT}\nHostKey {dir}/host_key\nAuthorizedKeysFile {keys}\nStrictModes no\n\
+                "ListenAddress {address}:{SSH_PORT}\nHostKey {dir}/host_key\nAuthorizedKeysFile {KEYS}\nStrictModes no\n\
                  UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n\
                  UseDNS no\nPrintMotd no\nPidFile none\nSetEnv PATH={path}\nSubsystem sftp internal-sftp\n"
             ),
@@ -238,7 +253,15 @@ impl Server {
         let (group, socket) = (format!("/{}", self.group), format!("unix://{}", self.socket()));
         let mut words =
             vec!["dockerd", "--config-file", &config, "--data-root", &data, "--cgroup-parent", &group];
-        words.extend(["--exec-opt", "native.cgroupdriver=cgroupfs", "--bridge", "none", "--iptables=false"]);
+        words.extend([
+            "--group",
+            users::DOCKER,
+            "--exec-opt",
+            "native.cgroupdriver=cgroupfs",
+            "--bridge",
+            "none",
+            "--iptables=false",
+        ]);
         words.extend(["--log-level", "warn", "-H", "unix:///run/docker.sock", "-H", &socket]);
         self.docker = Some(self.spawn(&words, "dockerd.log")?);
         Ok(())
@@ -260,10 +283,12 @@ impl Server {
         tools::run("nsenter", &words).await.map(drop)
     }
 
-    /// Sends a signal to the processes of one name; others of that name are in other process namespaces.
+    /// Sends a signal to the server's processes of one name. Those of its containers are in other process namespaces.
     async fn signal(&self, signal: &str, name: &str) -> anyhow::Result<()> {
-        // killall fails where one of several ended by itself meanwhile.
-        let script = "busybox killall -q \"-$1\" \"$2\" || true";
+        // Newer sshds have a program of their own for each session. What ends by itself meanwhile is no failure.
+        let script = "own=$(readlink /proc/1/ns/pid); for process in /proc/[0-9]*; do \
+            case $(cat \"$process/comm\") in \"$2\"|\"$2-session\") [ \"$(readlink \"$process/ns/pid\")\" = \"$own\" ] && \
+            kill \"-$1\" \"${process#/proc/}\";; esac; done 2>/dev/null; true";
         self.inside(&["sh", "-c", script, "sh", signal, name]).await
     }
 
