@@ -92,26 +92,49 @@ impl Jobs {
         let key = self.persist(item, patience, &what, || parts.hosts.reach(&login)).await;
         let key = key.map_err(Failure::host)?;
         let left = page.server(login.address).left;
-        let pinned = parts.book.change(|page, changes| {
+        self.pin(item, &login, &key).await.map_err(Failure::host)?;
+        login.host_key = Some(key);
+        if existing {
+            self.clear_away(&login, &left).await.map_err(Failure::host)?;
+        }
+        Ok(login)
+    }
+
+    /// Remembers the host key that a node's machine showed, before anything is done on it.
+    async fn pin(&self, item: &Item, login: &Login, key: &str) -> trustkeep_cloud::Result<()> {
+        let pinned = self.parts().book.change(|page, changes| {
             if let Some(found) = page.node(&item.vcid, &item.id) {
-                let node = Node { host_key: Some(key.clone()), ..Node::clone(&found.item) };
+                let node = Node { host_key: Some(key.to_owned()), ..Node::clone(&found.item) };
                 changes.put_node(&item.vcid, &found.unit.name, node);
                 let mut server = page.server(login.address);
-                if existing && server.node_id.as_deref() == Some(&item.id) {
-                    server.host_key = Some(key.clone());
+                if server.node_id.as_deref() == Some(&item.id) {
+                    server.host_key = Some(key.to_owned());
                     server.login = Some((login.user.clone(), login.port));
                     changes.put_server(server);
                 }
             }
             Ok::<_, std::convert::Infallible>(())
         });
-        let stored = pinned.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()));
-        stored.map_err(Failure::host)?;
-        login.host_key = Some(key);
-        if existing {
-            self.clear_away(&login, &left).await.map_err(Failure::host)?;
+        pinned.await.map_err(|error| Fault::new(Kind::Unavailable, error.to_string()))
+    }
+
+    /// How a node's machine is reached where the controller was before. If its host key was forgotten, the one that it shows is
+    /// remembered. `None`: it has no address.
+    pub(super) async fn login(
+        &self,
+        item: &Item,
+        found: &Found<Node>,
+    ) -> trustkeep_cloud::Result<Option<Login>> {
+        let parts = self.parts();
+        let Some(mut login) = parts.login(&parts.book.page(), &found.unit, &found.item) else {
+            return Ok(None);
+        };
+        if login.host_key.is_none() {
+            let key = parts.hosts.reach(&login).await?;
+            self.pin(item, &login, &key).await?;
+            login.host_key = Some(key);
         }
-        Ok(login)
+        Ok(Some(login))
     }
 
     async fn container(&self, item: &Item, login: &Login) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use trustkeep_cloud::{DiskOrder, DiskState, Fault, Kind};
 
 use super::ending::remove_empty;
+use super::take_down::is_unmade;
 use super::{Ended, Item, Jobs};
 use crate::book::{ChangeError, Found};
 use crate::model::{Disk, NodeState};
@@ -58,7 +59,13 @@ impl Jobs {
     async fn remove_disk(&self, item: &Item, found: &Found<Disk>) -> Result<(), Fault> {
         let (provider, place) = self.means(found).await.map_err(|failure| failure.fault)?;
         let is_gone = || async { Ok(provider.delete_disk(&place, &item.id).await?.then_some(())) };
-        self.await_it(item, self.parts().patience().cloud, "removing the disk", is_gone).await?;
+        let removed = self.await_it(item, self.parts().patience().cloud, "removing the disk", is_gone).await;
+        if let Err(fault) = removed {
+            if !is_unmade(found.item.wanted, found.item.disk.is_some(), &fault) {
+                return Err(fault);
+            }
+            tracing::warn!(disk_id = item.id, error = %fault, "forgotten by force: no disk was ever seen");
+        }
         let struck = self.parts().book.change(|page, changes| {
             let Some(found) = page.disk(&item.vcid, &item.id) else { return Ok(false) };
             changes.remove_disk(&item.vcid, &found.unit.name, &item.id);

@@ -77,8 +77,12 @@ impl Jobs {
 
     async fn suspend(&self, item: &Item, found: &Found<Node>) -> Result<(), Failure> {
         let parts = self.parts();
-        let Some(login) = parts.login(&parts.book.page(), &found.unit, &found.item) else { return Ok(()) };
-        let stop = || parts.hosts.stop(&login, &item.id);
+        let stop = || async {
+            match self.login(item, found).await? {
+                Some(login) => parts.hosts.stop(&login, &item.id).await,
+                None => Ok(()),
+            }
+        };
         self.persist(item, parts.patience().server, "stopping the base container", stop)
             .await
             .map_err(Failure::host)

@@ -13,6 +13,12 @@ use crate::model::{Node, Wanted};
 /// How long a server is waited for that its user does not expect to answer.
 const FORCED: Duration = Duration::from_secs(3);
 
+/// Whether something is forgotten by force although its provider cannot be asked about it: nothing was ever seen of it, and a key that is
+/// refused now made nothing either. Else a user whose key was wrong would keep the unit for ever.
+pub(super) fn is_unmade(wanted: Wanted, was_seen: bool, fault: &Fault) -> bool {
+    wanted == Wanted::GoneByForce && !was_seen && matches!(fault.kind, Kind::Denied | Kind::Invalid)
+}
+
 impl Jobs {
     /// Removes everything of a node; what cannot be removed is said.
     pub(super) async fn take_down(&self, item: &Item, found: &Found<Node>) -> Result<(), Failure> {
@@ -28,8 +34,15 @@ impl Jobs {
     async fn dismantle(&self, item: &Item, found: &Found<Node>) -> Result<bool, Failure> {
         let (provider, place) = self.means(found).await?;
         if !provider.capabilities().existing {
-            self.delete_machine(item, found, &**provider, &place).await?;
-            return Ok(false);
+            return match self.delete_machine(item, found, &**provider, &place).await {
+                Err(failure)
+                    if is_unmade(found.item.wanted, found.item.machine.is_some(), &failure.fault) =>
+                {
+                    tracing::warn!(node_id = item.id, error = %failure.fault, "forgotten by force: no machine was ever seen");
+                    Ok(false)
+                }
+                deleted => deleted.map(|()| false),
+            };
         }
         if found.item.wanted != Wanted::GoneByForce {
             self.clean(item, found, self.parts().patience().server).await?;
@@ -51,13 +64,16 @@ impl Jobs {
         found: &Found<Node>,
         patience: Duration,
     ) -> Result<(), Failure> {
-        let parts = self.parts();
-        let Some(login) = parts.login(&parts.book.page(), &found.unit, &found.item) else { return Ok(()) };
-        // The host key is recorded before anything is done on a server.
-        if found.item.host_key.is_none() {
+        // The host key is recorded before anything is done on a server, and may have been forgotten since.
+        if found.item.host_key.is_none() && found.item.container.is_none() {
             return Ok(());
         }
-        let remove = || parts.hosts.remove(&login, &item.id);
+        let remove = || async {
+            match self.login(item, found).await? {
+                Some(login) => self.parts().hosts.remove(&login, &item.id).await,
+                None => Ok(()),
+            }
+        };
         self.persist(item, patience, "removing the base container", remove).await.map_err(Failure::host)
     }
 

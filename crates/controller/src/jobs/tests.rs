@@ -165,6 +165,35 @@ fn faults_that_pass_are_waited_for_and_others_are_said() {
 }
 
 #[test]
+fn what_a_wrong_key_never_made_goes_by_force() {
+    let world = World::new();
+    world.live(async |controller| {
+        let vcid = make(&controller, "aws").await;
+        let ann = asker("ann");
+        let wrong = |calls| {
+            world.state(|state| {
+                state.faults = vec![Fault::new(Kind::Denied, "AuthFailure: the key is not known"); calls];
+            });
+        };
+        wrong(1);
+        controller.add_unit(&ann, "ann", &vcid, unit("v", "aws", 1)).await.unwrap();
+        until(&controller, is_settled).await;
+        for force in [false, true] {
+            wrong(1);
+            controller.delete_unit(&ann, &vcid, "v", force).await.unwrap();
+            until(&controller, is_settled).await;
+            assert_eq!(controller.unit(&ann, &vcid, "v").is_err(), force);
+        }
+        // Machines that were seen cost money: they stay on record.
+        wrong(2);
+        controller.delete_unit(&ann, &vcid, "u", true).await.unwrap();
+        until(&controller, is_settled).await;
+        let (_, unit) = controller.unit(&ann, &vcid, "u").unwrap();
+        assert!(unit.nodes.len() == 2 && unit.error().contains("AuthFailure"), "{}", unit.error());
+    });
+}
+
+#[test]
 fn what_fails_and_returns_is_noticed() {
     let world = World::new();
     let server = IpAddr::from(Ipv4Addr::new(10, 0, 0, 11));
@@ -189,6 +218,12 @@ fn what_fails_and_returns_is_noticed() {
         until(&controller, |page| state(page) == Some(NodeState::HostError)).await;
         assert!(controller.forget_host_key(server).await.unwrap());
         until(&controller, |page| state(page) == Some(NodeState::Running)).await;
+        // Nor does what runs there stay when its key was forgotten and it goes before it was looked at again.
+        assert!(controller.forget_host_key(server).await.unwrap());
+        let vcid = controller.parts().book.page().groups.keys().next().unwrap().clone();
+        controller.delete_group(&asker("ann"), &vcid, true).await.unwrap();
+        until(&controller, |page| page.groups.is_empty()).await;
+        world.state(|state| assert!(state.containers.values().all(|there| there.is_empty())));
     });
 }
 

@@ -155,8 +155,13 @@ async fn inspect(jobs: &Jobs, item: &Item) -> Result<Option<Inspection>, Failure
     let parts = jobs.parts();
     let page = parts.book.page();
     let Some(found) = page.node(&item.vcid, &item.id) else { return Ok(None) };
-    let Some(login) = parts.login(&page, &found.unit, &found.item) else { return Ok(None) };
-    match parts.hosts.inspect(&login, &item.id).await {
+    let inspecting = async {
+        match jobs.login(item, &found).await? {
+            Some(login) => parts.hosts.inspect(&login, &item.id).await,
+            None => Ok(None),
+        }
+    };
+    match inspecting.await {
         Err(fault) => Err(Failure::host(why(jobs, &found).await.unwrap_or(fault))),
         seen => seen.map_err(Failure::host),
     }

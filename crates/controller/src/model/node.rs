@@ -213,7 +213,7 @@ pub struct Disk {
     pub no: u32,
     /// 32 hexadecimal digits, unique for ever; also the token at its provider.
     pub id: String,
-    /// [`Wanted::Running`] or gone.
+    /// [`Wanted::Running`] or gone. By force: also if it was never made and its provider cannot be asked.
     pub wanted: Wanted,
     /// `BOOTING`, `RUNNING`, `DELETING` or `HOST_ERROR`.
     pub state: NodeState,
@@ -239,9 +239,9 @@ impl Disk {
         }
     }
 
-    /// The same disk on its way out.
+    /// The same disk on its way out: gone, or gone by force.
     #[must_use]
-    pub fn leaving(&self) -> Self {
-        Self { wanted: Wanted::Gone, state: NodeState::Deleting, error: String::new(), ..self.clone() }
+    pub fn leaving(&self, wanted: Wanted) -> Self {
+        Self { wanted, state: NodeState::Deleting, error: String::new(), ..self.clone() }
     }
 }

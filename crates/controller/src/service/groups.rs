@@ -152,7 +152,7 @@ impl Controller {
             kicked.push(node.id.clone());
         }
         for disk in &unit.disks {
-            changes.put_disk(vcid, &unit.name, disk.leaving());
+            changes.put_disk(vcid, &unit.name, disk.leaving(wanted));
             kicked.push(disk.id.clone());
         }
         kicked

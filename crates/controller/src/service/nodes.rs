@@ -121,7 +121,7 @@ impl Controller {
             if let Some(node) = unit.node(id) {
                 changes.put_node(vcid, &unit.name, node.heading(Wanted::Gone));
             } else if let Some(disk) = unit.disk(id) {
-                changes.put_disk(vcid, &unit.name, disk.leaving());
+                changes.put_disk(vcid, &unit.name, disk.leaving(Wanted::Gone));
             } else {
                 return Err(unknown(unit, id));
             }

@@ -20,7 +20,7 @@ impl Hosts for Servers {
 
     async fn ensure_running(&self, login: &Login, wanted: &BaseContainer) -> Result<Inspection> {
         let run = |state: &mut super::State| {
-            check(state, login)?;
+            known(state, login)?;
             let there = state.containers.entry(login.address).or_default();
             if let Some(other) = there.keys().find(|id| **id != wanted.node_id) {
                 return Err(Fault::new(Kind::Conflict, format!("the base container of {other} is there")));
@@ -43,7 +43,7 @@ impl Hosts for Servers {
     async fn inspect(&self, login: &Login, node_id: &str) -> Result<Option<Inspection>> {
         let mut found = None;
         self.0.state(|state| -> Result<()> {
-            check(state, login)?;
+            known(state, login)?;
             let there = state.containers.get(&login.address).and_then(|there| there.get(node_id));
             found = there.copied().map(|runs| inspection(state, node_id, runs));
             Ok(())
@@ -53,7 +53,7 @@ impl Hosts for Servers {
 
     async fn stop(&self, login: &Login, node_id: &str) -> Result<()> {
         let stop = |state: &mut super::State| {
-            check(state, login)?;
+            known(state, login)?;
             if let Some(runs) = state.containers.entry(login.address).or_default().get_mut(node_id) {
                 *runs = false;
             }
@@ -64,7 +64,7 @@ impl Hosts for Servers {
 
     async fn remove(&self, login: &Login, node_id: &str) -> Result<()> {
         let remove = |state: &mut super::State| {
-            check(state, login)?;
+            known(state, login)?;
             if let Some(there) = state.containers.get_mut(&login.address) {
                 there.remove(node_id);
             }
@@ -76,7 +76,7 @@ impl Hosts for Servers {
 
     async fn run_init(&self, login: &Login, node_id: &str, script: &str) -> Result<()> {
         let run = |state: &mut super::State| {
-            check(state, login)?;
+            known(state, login)?;
             let start = state.starts.get(node_id).copied().unwrap_or_default();
             state.inits.push((node_id.to_owned(), start));
             match script.strip_prefix("fail ") {
@@ -92,8 +92,16 @@ impl Hosts for Servers {
     }
 
     async fn backup(&self, login: &Login, _: &str, _: &str) -> Result<()> {
-        self.0.act(|state| check(state, login)).await
+        self.0.act(|state| known(state, login)).await
     }
+}
+
+/// Nothing is done on a server whose host key is not remembered.
+fn known(state: &super::State, login: &Login) -> Result<()> {
+    if login.host_key.is_none() {
+        return Err(Fault::new(Kind::Invalid, "the server's host key is not known yet"));
+    }
+    check(state, login)
 }
 
 fn check(state: &super::State, login: &Login) -> Result<()> {
