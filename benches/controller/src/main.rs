@@ -7,6 +7,7 @@
 mod api;
 mod controller;
 mod docker;
+mod fleet;
 mod nodes;
 mod options;
 mod server;
@@ -37,6 +38,9 @@ async fn main() -> anyhow::Result<()> {
     };
     if options.wants(Part::OneUnit) {
         nodes::one_unit(&options, &world).await?;
+    }
+    if options.wants(Part::Fleet) {
+        fleet::run(&options, &world).await?;
     }
     if options.wants(Part::Many) {
         nodes::many(&options, &world).await?;

@@ -67,12 +67,16 @@ pub(crate) async fn many(options: &Options, world: &World) -> anyhow::Result<()>
 }
 
 /// Nodes of one unit group.
-struct Made {
+pub(crate) struct Made {
     vcid: String,
     servers: Vec<IpAddr>,
 }
 
-async fn make(
+/// Makes so many nodes in so many units at once, and prints their row.
+///
+/// # Errors
+/// Something does not work.
+pub(crate) async fn make(
     api: &Api,
     connection: &mut Tls,
     world: &World,
@@ -102,7 +106,11 @@ async fn make(
 }
 
 impl Made {
-    async fn remove(self, api: &Api, connection: &mut Tls, world: &World) -> anyhow::Result<()> {
+    /// Removes them all at once, and prints their row.
+    ///
+    /// # Errors
+    /// Something does not work.
+    pub(crate) async fn remove(self, api: &Api, connection: &mut Tls, world: &World) -> anyhow::Result<()> {
         let began = Instant::now();
         api.delete_group(connection, &self.vcid, self.servers.len()).await?;
         let wall = began.elapsed();
@@ -149,8 +157,16 @@ impl Watched {
     }
 }
 
-/// `GET /vcs` by clients that each ask when they were answered.
-async fn list(controller: &Controller, api: &Api, clients: usize, requests: usize) -> anyhow::Result<()> {
+/// `GET /vcs` by clients that each ask when they were answered, and its row.
+///
+/// # Errors
+/// Something does not work.
+pub(crate) async fn list(
+    controller: &Controller,
+    api: &Api,
+    clients: usize,
+    requests: usize,
+) -> anyhow::Result<()> {
     let each = requests.div_ceil(clients);
     let (began, cpu) = (Instant::now(), controller.process.cpu()?);
     let request = Arc::new(api.call("GET", "/vcs", &Value::Null));
@@ -186,15 +202,15 @@ async fn list(controller: &Controller, api: &Api, clients: usize, requests: usiz
 }
 
 /// The address of a simulated server: 127.16.0.1 and on.
-fn address(at: usize) -> IpAddr {
+pub(crate) fn address(at: usize) -> IpAddr {
     let first = u32::from(Ipv4Addr::new(127, 16, 0, 1));
     Ipv4Addr::from(first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX))).into()
 }
 
 const UNITS: usize = 10;
-const HEAD: &str = "| nodes | wall time | a node, median | the slowest node | one after the other |\n\
+pub(crate) const HEAD: &str = "| nodes | wall time | a node, median | the slowest node | one after the other |\n\
      | --- | ---: | ---: | ---: | ---: |";
 const WATCHED: &str = "| nodes under watch | for | resident | of it its own | most ever | processor time a second | a node |\n\
      | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
-const LISTED: &str = "| clients of GET /vcs | requests/s | p50 | p99 | longest | controller CPU each |\n\
+pub(crate) const LISTED: &str = "| clients of GET /vcs | requests/s | p50 | p99 | longest | controller CPU each |\n\
      | ---: | ---: | ---: | ---: | ---: | ---: |";

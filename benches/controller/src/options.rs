@@ -9,11 +9,17 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
     /// What to do.
-    #[arg(long, value_delimiter = ',', default_values = ["start", "one-unit", "many"])]
+    #[arg(long, value_delimiter = ',', default_values = ["start", "one-unit", "fleet", "many"])]
     only: Vec<Part>,
     /// Nodes of the part `one-unit`.
     #[arg(long, default_value_t = 50)]
     unit: usize,
+    /// Nodes of the part `fleet` that are made at once, and one after the other.
+    #[arg(long, default_value_t = 20)]
+    fleet: usize,
+    /// Units of the part `fleet`, of ten nodes each.
+    #[arg(long, default_value_t = 200)]
+    units: usize,
     /// Nodes of the part `many`, in ten units.
     #[arg(long, default_value_t = 1_000)]
     many: usize,
@@ -50,6 +56,8 @@ pub(crate) enum Part {
     Start,
     /// One node, then many in one unit: are they made at the pace of the slowest?
     OneUnit,
+    /// Nodes made at once and one after the other, then many units of ten nodes in one answer.
+    Fleet,
     /// Many nodes in ten units: made, watched, listed, started upon, removed.
     Many,
 }
@@ -60,11 +68,19 @@ impl Options {
     }
 
     pub(crate) fn needs_servers(&self) -> bool {
-        self.wants(Part::OneUnit) || self.wants(Part::Many)
+        [Part::OneUnit, Part::Fleet, Part::Many].into_iter().any(|part| self.wants(part))
     }
 
     pub(crate) fn unit(&self) -> usize {
         if self.smoke { 5 } else { self.unit.max(1) }
+    }
+
+    pub(crate) fn fleet(&self) -> usize {
+        if self.smoke { 3 } else { self.fleet.max(1) }
+    }
+
+    pub(crate) fn units(&self) -> usize {
+        if self.smoke { 4 } else { self.units.max(1) }
     }
 
     pub(crate) fn many(&self) -> usize {
