@@ -37,11 +37,12 @@ class Backends:
             server.stop()
 
 
-def moto():
+def moto(environment=None):
+    """A moto of its own; `environment` holds its settings."""
     program = os.environ.get("TRUSTKEEP_TEST_MOTO_SERVER") or shutil.which("moto_server")
     if not program:
         pytest.skip("moto: TRUSTKEEP_TEST_MOTO_SERVER is not set")
-    return _emulator([program, "-H", "127.0.0.1", "-p", "0"], None)
+    return _emulator([program, "-H", "127.0.0.1", "-p", "0"], None, environment)
 
 
 def dynamodb_local():
@@ -59,10 +60,10 @@ def dynamodb_local():
     )
 
 
-def _emulator(arguments, folder):
+def _emulator(arguments, folder, environment=None):
     # What it prints goes to a file, so that nothing blocks when nobody reads.
     log = tempfile.NamedTemporaryFile(prefix="trustkeep-emulator-", suffix=".log")
-    process = processes.start(arguments, folder, stdout=log, stderr=subprocess.STDOUT)
+    process = processes.start(arguments, folder, environment, stdout=log, stderr=subprocess.STDOUT)
 
     def endpoint():
         assert process.poll() is None, pathlib.Path(log.name).read_text()
