@@ -106,6 +106,8 @@ pub enum Command {
         /// `RUNNING`.
         state: String,
     },
+    /// Gives `{"publickey"}`: what servers let the controller in by.
+    PublicKey {},
     /// Forgets the host key of a server.
     HostKeyForget {
         /// The server.
@@ -147,6 +149,9 @@ pub trait Operations: Send + Sync + std::fmt::Debug + 'static {
         node_id: &str,
         state: &str,
     ) -> Result<(), AdministrationError>;
+
+    /// The public half of the key that the controller logs in to servers with, in OpenSSH's format.
+    fn public_key(&self) -> String;
 
     /// Forgets the host key of a server that was installed anew. `false`: none was known.
     async fn forget_host_key(&self, address: std::net::IpAddr) -> Result<bool, AdministrationError>;
@@ -260,6 +265,7 @@ impl<S: Secrets + ?Sized, O: Operations + ?Sized> Administration<std::sync::Arc<
                 tracing::warn!(vcid, unit = unit_name, node_id, state, "an administrator set a node's state");
                 Ok(Value::Null)
             }
+            Command::PublicKey {} => Ok(json!({ "publickey": operations.public_key() })),
             Command::HostKeyForget { address } => match operations.forget_host_key(address).await? {
                 true => {
                     tracing::warn!(%address, "an administrator had a host key forgotten");

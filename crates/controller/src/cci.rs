@@ -24,8 +24,9 @@ use serde_json::{Map, Value};
 use trustkeep_crypto::SecretString;
 
 pub use address::Growth;
-pub use error::CciError;
+pub use error::{CciError, CciErrors};
 pub use read::check_unit_name;
+pub(crate) use value::shown as excerpt;
 
 /// The most nodes or disks that one unit may have.
 pub const COUNT_MAX: u32 = 1000;

@@ -116,6 +116,12 @@ impl From<SecretsError> for Refusal {
     }
 }
 
+impl From<crate::cci::CciErrors> for Refusal {
+    fn from(errors: crate::cci::CciErrors) -> Self {
+        Self::invalid(errors.to_string())
+    }
+}
+
 impl From<crate::cci::CciError> for Refusal {
     fn from(error: crate::cci::CciError) -> Self {
         Self::invalid(error.to_string())

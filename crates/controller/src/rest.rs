@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -26,7 +26,8 @@ use trustkeep_chassis::http::{
 use trustkeep_chassis::shutdown::Shutdown;
 
 use self::call::Call;
-use self::route::Found;
+use self::route::{Found, Route};
+use crate::cci::excerpt;
 use crate::metrics::{self, OperationOutcome};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::service::{Asker, Controller};
@@ -56,6 +57,14 @@ pub struct Version {
 }
 
 type Answer = Response<Full<Bytes>>;
+
+/// A request that its caller may make, but for what it is about.
+struct Admitted<'a> {
+    route: &'static Route,
+    words: Vec<&'a str>,
+    asker: Asker,
+    token: &'a str,
+}
 
 impl Rest {
     /// The API of this controller.
@@ -93,40 +102,53 @@ impl Rest {
     {
         let (head, body) = request.into_parts();
         let found = route::find(&head.method, head.uri.path());
+        if found.as_ref().is_some_and(|found| found.route.is_open) {
+            return answer(StatusCode::OK, Bytes::from_static(b"{}"));
+        }
         let operation = found.as_ref().and_then(Found::operation);
-        let outcome = self.carry_out(&head, found, body).await;
+        let (outcome, is_unread) = match self.admit(&head, found).await {
+            Ok(admitted) => (self.carry_out(admitted, body).await, false),
+            Err(refusal) => (Err(refusal), !body.is_end_stream()),
+        };
         if let Some(operation) = operation {
             metrics::operation(operation, ended(&outcome));
         }
-        outcome.unwrap_or_else(|refusal| self.refuse(&head, &refusal))
+        let mut response = outcome.unwrap_or_else(|refusal| self.refuse(&head, &refusal));
+        // What is not read of a body cannot be told from the next request.
+        if is_unread {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
-    async fn carry_out<B>(&self, head: &Head, found: Option<Found<'_>>, body: B) -> Result<Answer, Refusal>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        if let Some(Found { route, .. }) = &found
-            && route.is_open
-        {
-            return Ok(answer(StatusCode::OK, Bytes::from_static(b"{}")));
-        }
+    /// Whether the caller may ask for this at all; nothing of the body is read for it.
+    async fn admit<'a>(&self, head: &'a Head, found: Option<Found<'a>>) -> Result<Admitted<'a>, Refusal> {
         let token = token(&head.headers)?;
         let caller = self.0.controller.parts().secrets.who(token).await?;
         let asker = Asker { caller, privileged: is_privileged(&head.headers) };
         asker.check()?;
         let Some(Found { route, words }) = found else {
-            let (path, methods) = (head.uri.path(), route::methods(head.uri.path()));
+            let (path, methods) = (excerpt(head.uri.path()), route::methods(head.uri.path()));
             return Err(if methods.is_empty() {
                 Refusal::missing(format!("{path}: there is no such path"))
             } else {
-                let text = format!("{path}: the method {} is not allowed; {methods} are", head.method);
+                let method = excerpt(head.method.as_str());
+                let text = format!("{path}: the method {method} is not allowed; {methods} are");
                 Refusal::new(RefusalKind::Method, text)
             });
         };
         if route.is_change() {
             asker.check_write()?;
         }
+        Ok(Admitted { route, words, asker, token })
+    }
+
+    async fn carry_out<B>(&self, admitted: Admitted<'_>, body: B) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Admitted { route, words, asker, token } = admitted;
         let body = read(body).await?;
         let body = if body.is_empty() { Map::new() } else { object(&body)? };
         let version = &self.0.version;
@@ -145,6 +167,11 @@ impl Rest {
         let mut response = answer(status, Bytes::from(json!({ "message": message }).to_string()));
         if refusal.kind == RefusalKind::TooLarge {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if refusal.kind == RefusalKind::Method
+            && let Ok(methods) = HeaderValue::from_str(&route::methods(head.uri.path()))
+        {
+            response.headers_mut().insert(ALLOW, methods);
         }
         response
     }

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use trustkeep_chassis::http::ListenSettings;
 use trustkeep_scalar_domain::edge::Addresses;
+use trustkeep_vault::http::EdgeSettings;
 
 use self::agent::DevAgent;
 use self::controller::DevController;
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let host = Host::start(&args.log_level, None, false)?;
     let vault = OwnVault::start(
         own_vault::Place::development(&args.data_dir),
-        vec![ListenSettings::new("vault", args.listen)],
+        vec![(ListenSettings::new("vault", args.listen), EdgeSettings::default())],
         &host.supervisor,
     )
     .await?;

@@ -72,11 +72,10 @@ impl OwnVault {
     /// A port that is taken, before anything is made; a store that does not open; lost keys.
     pub(crate) async fn start(
         place: Place<'_>,
-        listeners: Vec<ListenSettings>,
+        listeners: Vec<(ListenSettings, EdgeSettings)>,
         supervisor: &Supervisor,
     ) -> anyhow::Result<Self> {
         let dir = place.dir;
-        let listeners = listeners.into_iter().map(|listener| (listener, EdgeSettings::default())).collect();
         let ports = Ports::bind(listeners).await;
         let ports = ports.with_context(|| format!("cannot start on the data in {}", dir.display()))?;
         let store = VaultStore::embedded(&dir.join("store")).await?;

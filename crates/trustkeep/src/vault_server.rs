@@ -216,6 +216,7 @@ fn listener(listener: &Listener) -> anyhow::Result<(ListenSettings, EdgeSettings
     let edge = EdgeSettings {
         request_bytes_max,
         unauthenticated_metrics: listener.unauthenticated_metrics_access,
+        key_holders: true,
         headers: listener.custom_response_headers.clone(),
         forwarded_for: listener.x_forwarded_for.clone(),
     };

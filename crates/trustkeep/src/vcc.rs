@@ -100,6 +100,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::NodeState(NodeState::Set { vcid, unit_name, node_id, state }) => {
             client.send(&Order::NodeStateSet { vcid, unit_name, node_id, state }).await?;
         }
+        Command::Publickey {} => {
+            let got = client.send(&Order::PublicKey {}).await?;
+            show::text(got.get("publickey").and_then(Value::as_str).unwrap_or_default())?;
+        }
         Command::HostKey(HostKey::Forget { address }) => {
             client.send(&Order::HostKeyForget { address }).await?;
         }

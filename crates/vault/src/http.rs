@@ -19,6 +19,7 @@ use http_body_util::Full;
 use trustkeep_chassis::http::{Body, BodyError, Incoming, Refusal, collect};
 
 use crate::core::{Core, Unsealed};
+use crate::engines::system;
 use crate::ha::NotActive;
 use crate::request::{Operation, Request};
 use crate::settings::{ForwardedFor, ResponseHeaders};
@@ -33,6 +34,9 @@ pub struct EdgeSettings {
     pub request_bytes_max: usize,
     /// Whether `sys/metrics` asks for no token.
     pub unauthenticated_metrics: bool,
+    /// Whether the holders of keys may come here to initialise, to unseal, to rekey or for a root token. Their requests carry no
+    /// token, so that a port for users alone has none of it: 403.
+    pub key_holders: bool,
     /// Headers of some or all answers.
     pub headers: Vec<ResponseHeaders>,
     /// Whose word on a request's origin is taken; `None`: nobody's.
@@ -44,6 +48,7 @@ impl Default for EdgeSettings {
         EdgeSettings {
             request_bytes_max: 32 << 20,
             unauthenticated_metrics: false,
+            key_holders: true,
             headers: Vec::new(),
             forwarded_for: None,
         }
@@ -152,6 +157,9 @@ impl Edge {
     {
         let mut parsed = parse::head(parts)?;
         parsed.remote = self.remote(parts);
+        if !self.settings.key_holders && is_of_key_holders(&parsed) {
+            return Err(Error::PermissionDenied);
+        }
         self.core.count_for_quotas(&parsed, limits).await?;
         if parse::takes_body(parsed.operation) {
             let body = collect(body, self.settings.request_bytes_max).await.map_err(refused_body)?;
@@ -173,6 +181,12 @@ impl Edge {
             }
         }
     }
+}
+
+/// Whether only the holders of keys have a use for it.
+fn is_of_key_holders(request: &Request) -> bool {
+    let is_first = matches!(request.path.as_str(), "sys/init" | "sys/unseal") && request.operation.is_write();
+    is_first || system::is_ceremony(request)
 }
 
 /// What is done in a term, or `too_late` at the term's end.

@@ -68,6 +68,12 @@ def test_a_catalogue_is_replaced_by_another_file_or_stays(controller, tmp_path):
     assert controller.call("GET", "/vpn_catalog", token).json()["vpn_catalog"] == given
 
 
+def test_the_line_that_lets_the_controller_in_is_the_one_that_users_see(controller):
+    line = controller.vcc("publickey")
+    assert line.split()[0] == "ssh-ed25519"
+    assert controller.call("GET", "/publickey", controller.token()).json() == {"publickey": line}
+
+
 def test_the_socket_takes_orders_and_nothing_else(controller):
     import http.client
     import socket

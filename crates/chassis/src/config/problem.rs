@@ -105,9 +105,12 @@ impl std::error::Error for Problems {}
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let fold = |name: &str| name.to_lowercase().replace('-', "_");
     let wanted = fold(unknown);
-    let distance_max = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    let distance_max = (length / 3).max(1);
     known
         .into_iter()
+        // Work grows with both lengths, and a name from outside may be very long.
+        .filter(|name| name.chars().count().abs_diff(length) <= distance_max)
         .map(|name| (strsim::damerau_levenshtein(&wanted, &fold(name)), name))
         .filter(|(distance, _)| *distance <= distance_max)
         .min()
@@ -146,5 +149,6 @@ mod tests {
         assert_eq!(nearest("zzz", ["address", "token"]), None);
         assert_eq!(nearest("Log-Level", ["log_level", "log_file"]), Some("log_level"));
         assert_eq!(nearest("ttl", ["tls", "ttls"]), Some("ttls"));
+        assert_eq!(nearest(&"x".repeat(1 << 20), ["address"; 1000]), None);
     }
 }

@@ -159,7 +159,11 @@ fn creation(wanted: &BaseContainer) -> Result<Bytes> {
     let (mut binds, volumes): (Vec<&str>, Vec<&str>) =
         wanted.binds.iter().map(String::as_str).partition(|bind| bind.contains(':'));
     binds.insert(0, "/dev:/dev");
-    let env = wanted.env.iter().map(Variable::new).collect::<Result<Vec<_>>>()?;
+    // Where a name stands twice, programs differ in which one they take: only the later is handed on.
+    let last: BTreeMap<&str, usize> =
+        wanted.env.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+    let env = wanted.env.iter().enumerate().filter(|(at, (name, _))| last.get(name.as_str()) == Some(at));
+    let env = env.map(|(_, variable)| Variable::new(variable)).collect::<Result<Vec<_>>>()?;
     let creation = Creation {
         image: &wanted.image,
         hostname: wanted.hostname.as_deref().unwrap_or_default(),
@@ -249,7 +253,9 @@ mod tests {
             form: "2".repeat(64),
             name: "base".into(),
             image: "vcp/base".into(),
-            env: vec![("KEY".into(), SecretString::new("a=\"b\"\n$(id)".into()))],
+            env: [("KEY", "earlier"), ("OTHER", "x"), ("KEY", "a=\"b\"\n$(id)")]
+                .map(|(name, value)| (name.to_owned(), SecretString::new(value.to_owned())))
+                .into(),
             binds: vec!["/sys/fs/cgroup:/sys/fs/cgroup:rw".into(), "/exported".into()],
             restart: true,
             hostname: Some("node; reboot".into()),
@@ -264,7 +270,7 @@ mod tests {
     #[test]
     fn a_base_container_is_described_as_docker_run_would() {
         let body: Value = serde_json::from_slice(&creation(&wanted()).unwrap()).unwrap();
-        assert_eq!(body["Env"], json!(["KEY=a=\"b\"\n$(id)"]));
+        assert_eq!(body["Env"], json!(["OTHER=x", "KEY=a=\"b\"\n$(id)"]), "the later of two of a name");
         assert_eq!(body["Hostname"], "node; reboot");
         assert_eq!(body["Volumes"], json!({ "/exported": {} }));
         let host = &body["HostConfig"];

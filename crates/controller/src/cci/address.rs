@@ -112,6 +112,8 @@ impl<'a> Addresses<'a> {
         let error = |message: String| CciError { line, ..CciError::new(self.key, message) };
         let address: IpAddr =
             text.trim().parse().map_err(|_| error(format!("\"{}\" is not an IP address", shown(text))))?;
+        // An IPv4 address within an IPv6 one is the same machine's.
+        let address = address.to_canonical();
         let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
         if address.is_unspecified() || address.is_multicast() || is_broadcast {
             return Err(error(format!("{address} is no machine's address")));
@@ -188,6 +190,8 @@ mod tests {
             (json!({"ip_address_list": ["10.0.0.5; rm -rf /"]}), "is not an IP address"),
             (json!({"ip_address_list": ["10.0.0.5", "10.0.0.5"]}), "10.0.0.5 stands twice"),
             (json!({"ip_address_list": ["224.0.0.1"]}), "no machine's address"),
+            (json!({"ip_address_list": ["10.0.0.5", "::ffff:10.0.0.5"]}), "10.0.0.5 stands twice"),
+            (json!({"ip_address_list": ["::ffff:255.255.255.255"]}), "no machine's address"),
             (json!({"mac_address_list": ["01:00:5e:00:00:01"]}), "is not a machine's MAC"),
             (
                 json!({"mac_address_list": ["52:54:00:00:00:01"], "ip_address_list": ["10.0.0.5", "10.0.0.6"]}),

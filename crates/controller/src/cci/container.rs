@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use trustkeep_crypto::{SecretBytes, SecretString};
 
 use super::value::{Result, at, expected, items, members, secret, shown, text, texts, unknown};
-use super::{CciError, DockerOptions, INIT_COMMAND_MAX};
+use super::{CciError, CciErrors, DockerOptions, INIT_COMMAND_MAX};
 use crate::yaml::{Key, Node};
 
 /// The most binds, environment variables, or entries of one option.
@@ -22,9 +22,9 @@ const OPTIONS: [&str; 7] = ["hostname", "dns", "dns_search", "dns_opt", "add_hos
 type Environment = Vec<(String, SecretString)>;
 
 /// Reads `docker_opt`. Its keys may be written as Docker's options are: `add-host`.
-pub(super) fn options(node: &Node) -> Result<DockerOptions> {
+pub(super) fn options(node: &Node, wrong: &mut CciErrors) -> DockerOptions {
     let mut options = DockerOptions::default();
-    for (key, value) in members(node, "docker_opt")? {
+    for (key, value) in wrong.take(members(node, "docker_opt")) {
         let name = key.text.trim_start_matches('-').replace('-', "_");
         let place = format!("docker_opt.{name}");
         let check = |is_right: fn(&str) -> bool, what: &str| -> Result<Vec<String>> {
@@ -45,33 +45,38 @@ pub(super) fn options(node: &Node) -> Result<DockerOptions> {
             _ => Err(expected(value, &place, "one text")),
         };
         match name.as_str() {
-            "hostname" => options.hostname = one(check(is_hostname, "a host name")?)?,
-            "dns" => options.dns = check(is_address, "an IP address")?,
-            "dns_search" => options.dns_search = check(is_domain, "a domain")?,
+            "hostname" => options.hostname = wrong.take(check(is_hostname, "a host name").and_then(one)),
+            "dns" => options.dns = wrong.take(check(is_address, "an IP address")),
+            "dns_search" => options.dns_search = wrong.take(check(is_domain, "a domain")),
             "dns_opt" | "options" => {
-                options.dns_options.extend(check(is_word, "an option of resolv.conf (\"timeout:60\")")?);
+                let words = check(is_word, "an option of resolv.conf (\"timeout:60\")");
+                options.dns_options.extend(wrong.take(words));
             }
             "add_host" => {
-                options.extra_hosts = check(is_extra_host, "a host with its address (\"name:10.0.0.1\")")?
+                let hosts = check(is_extra_host, "a host with its address (\"name:10.0.0.1\")");
+                options.extra_hosts = wrong.take(hosts);
             }
-            "gpus" => options.gpus = one(check(is_gpus, "\"all\", a number, or \"device=0,1\"")?)?,
-            _ => return Err(unknown(key, "docker_opt", OPTIONS)),
+            "gpus" => {
+                let gpus = check(is_gpus, "\"all\", a number, or \"device=0,1\"");
+                options.gpus = wrong.take(gpus.and_then(one));
+            }
+            _ => wrong.add(|| unknown(key, "docker_opt", OPTIONS)),
         }
     }
-    Ok(options)
+    options
 }
 
 /// Reads `params`: binds (`v`) and environment (`e`).
-pub(super) fn params(node: &Node) -> Result<(Vec<String>, Environment)> {
+pub(super) fn params(node: &Node, wrong: &mut CciErrors) -> (Vec<String>, Environment) {
     let (mut binds, mut env) = (Vec::new(), Vec::new());
-    for (key, value) in members(node, "params")? {
+    for (key, value) in wrong.take(members(node, "params")) {
         match key.text.as_str() {
-            "v" => binds = read_binds(value)?,
-            "e" => env = read_env(key, value)?,
-            _ => return Err(unknown(key, "params", ["v", "e"])),
+            "v" => binds = wrong.take(read_binds(value)),
+            "e" => env = wrong.take(read_env(key, value)),
+            _ => wrong.add(|| unknown(key, "params", ["v", "e"])),
         }
     }
-    Ok((binds, env))
+    (binds, env)
 }
 
 /// The image's name, as `docker run` takes it.

@@ -8,7 +8,7 @@ use trustkeep_crypto::{SecretBytes, SecretString};
 use super::schema::{self, Param, ParamKind, Schema};
 use super::value::{Result, at, expected, items, members, number, secret, shown, text, unknown};
 use super::{
-    CciError, Credential, DiskReference, DockerOptions, Kind, RECOVERY_MODES, SIZE_MAX, UnitSpec, VcSpec,
+    CciError, CciErrors, Credential, DiskReference, Kind, RECOVERY_MODES, SIZE_MAX, UnitSpec, VcSpec,
     address, container, shown as shown_again,
 };
 use crate::yaml::{self, Content, Key, Node};
@@ -19,6 +19,9 @@ const NAME_MAX: usize = 128;
 /// The most disks to attach, and the most tags.
 const DISKS_MAX: usize = 64;
 const TAGS_MAX: usize = 50;
+
+/// The most bytes of the path of a reference to a secret.
+const REFERENCE_MAX: usize = 512;
 
 const VC_KEYS: [&str; 4] = ["cci_version", "type", "description", "name"];
 
@@ -43,37 +46,24 @@ impl VcSpec {
     /// Reads the document `- vc:` from its base64.
     ///
     /// # Errors
-    /// Names the key and the line of what is wrong.
-    pub fn decode(base64: &str) -> Result<Self> {
-        let document = decode(base64)?;
-        let mut vc = Self { name: String::new(), kind: Kind::Compute };
-        for (key, node) in &section(document, "vc")? {
+    /// Everything that is wrong, each with its key and line.
+    pub fn decode(base64: &str) -> std::result::Result<Self, CciErrors> {
+        let members = section(decode(base64)?, "vc")?;
+        let mut wrong = CciErrors::default();
+        for (key, node) in &members {
             match key.text.as_str() {
-                "name" => vc.name = text(node, "name")?.unwrap_or_default().to_owned(),
-                "type" => {
-                    vc.kind = match text(node, "type")? {
-                        None | Some("compute") => Kind::Compute,
-                        Some("storage") => Kind::Storage,
-                        Some(other) => {
-                            let message =
-                                format!("\"{}\" is neither \"compute\" nor \"storage\"", shown(other));
-                            return Err(at(node, "type", message));
-                        }
-                    };
-                }
+                "name" | "type" => {}
                 "cci_version" | "description" => {
-                    text(node, &key.text)?;
+                    wrong.take(text(node, &key.text));
                 }
-                _ => return Err(unknown(key, "", VC_KEYS)),
+                _ => wrong.add(|| unknown(key, "", VC_KEYS)),
             }
         }
-        if vc.name.trim().is_empty() {
-            return Err(CciError::new("name", "the unit group has no name"));
-        }
-        if vc.name.chars().count() > NAME_MAX {
-            return Err(CciError::new("name", format!("longer than {NAME_MAX} characters")));
-        }
-        Ok(vc)
+        let vc = Node { line: 1, content: Content::Map(members) };
+        let kind = vc.get("type").map_or(Ok(None), |node| kind_of(node).map(Some));
+        let kind = wrong.take(kind).unwrap_or(Kind::Compute);
+        let name = wrong.take(group_name(&vc));
+        wrong.into_result(Self { name, kind })
     }
 }
 
@@ -81,70 +71,79 @@ impl UnitSpec {
     /// Reads the document `- unit:` from its base64.
     ///
     /// # Errors
-    /// Names the key and the line of what is wrong. No error holds the value of a credential or of the environment.
-    pub fn decode(base64: &str) -> Result<Self> {
-        let members = section(decode(base64)?, "unit")?;
-        if let Some((key, _)) = members.iter().find(|(key, _)| !UNIT_KEYS.contains(&key.text.as_str())) {
-            return Err(unknown(key, "", UNIT_KEYS));
+    /// Everything that is wrong, each with its key and line. No error holds the value of a credential or of the environment.
+    pub fn decode(base64: &str) -> std::result::Result<Self, CciErrors> {
+        let unit = Node { line: 1, content: Content::Map(section(decode(base64)?, "unit")?) };
+        let mut wrong = CciErrors::default();
+        for (key, _) in unit.members().iter().filter(|(key, _)| !UNIT_KEYS.contains(&key.text.as_str())) {
+            wrong.add(|| unknown(key, "", UNIT_KEYS));
         }
-        let unit = Node { line: 1, content: Content::Map(members) };
         for key in ["cci_version", "description"] {
-            unit.get(key).map_or(Ok(None), |node| text(node, key))?;
+            wrong.take(line_of(&unit, key));
         }
-        let schema = provider(&unit)?;
-        let (kind, count) = kind_and_count(&unit)?;
-        let table = match (kind, schema.disks) {
-            (Kind::Compute, _) => schema.nodes,
-            (Kind::Storage, Some(disks)) => disks,
-            (Kind::Storage, None) => {
-                return Err(CciError::new(
-                    "num_disks",
-                    format!("{} has no disks of its own", schema.provider),
-                ));
-            }
-        };
+        let schema = wrong.take(provider(&unit).map(Some));
+        let counted = wrong.take(kind_and_count(&unit).map(Some));
+        let table =
+            schema.zip(counted).and_then(|(schema, (kind, _))| wrong.take(table(schema, kind).map(Some)));
+        let (kind, count) = counted.unwrap_or((Kind::Storage, 0));
+        let image = unit.get("image").map_or(Ok(None), container::image);
+        if kind == Kind::Compute && image == Ok(None) {
+            wrong.add(|| CciError::new("image", "is missing: the base container's image"));
+        }
         let mut spec = Self {
-            name: name(&unit)?,
+            name: wrong.take(name(&unit)),
             kind,
-            provider: schema.provider.to_owned(),
-            private_network: line_of(&unit, "private_network")?.unwrap_or("default").to_owned(),
+            provider: schema.map(|schema| schema.provider).unwrap_or_default().to_owned(),
+            private_network: wrong.take(line_of(&unit, "private_network")).unwrap_or("default").to_owned(),
             count,
-            image: unit.get("image").map_or(Ok(None), container::image)?.unwrap_or_default(),
-            recovery_mode: recovery_mode(&unit)?,
+            image: wrong.take(image).unwrap_or_default(),
+            recovery_mode: wrong.take(recovery_mode(&unit)),
             docker: unit
                 .get("docker_opt")
-                .map_or_else(|| Ok(DockerOptions::default()), container::options)?,
+                .map(|node| container::options(node, &mut wrong))
+                .unwrap_or_default(),
             binds: Vec::new(),
             env: Vec::new(),
-            user_init_command: unit.get("user_init_command").map_or(Ok(None), container::init_command)?,
+            user_init_command: wrong
+                .take(unit.get("user_init_command").map_or(Ok(None), container::init_command)),
             params: Map::new(),
             credentials: BTreeMap::new(),
             addresses: Vec::new(),
             macs: Vec::new(),
             disks: Vec::new(),
-            tags: unit.get("tags").map_or_else(|| Ok(BTreeMap::new()), tags)?,
-            text: shown_again::unit(unit.members(), table),
+            tags: wrong.take(unit.get("tags").map_or_else(|| Ok(BTreeMap::new()), tags)),
+            text: String::new(),
         };
         if let Some(node) = unit.get("params") {
-            (spec.binds, spec.env) = container::params(node)?;
+            (spec.binds, spec.env) = container::params(node, &mut wrong);
         }
-        spec.read_cloud_params(&unit, schema, table)?;
-        spec.check(&unit, schema)?;
-        Ok(spec)
+        let Some((schema, table)) = schema.zip(table) else { return wrong.into_result(spec) };
+        spec.read_cloud_params(&unit, schema, table, &mut wrong);
+        // What follows from values that could not be read would be said of empty ones.
+        if wrong.is_empty() {
+            wrong.take(spec.check(&unit, schema));
+        }
+        spec.text = shown_again::unit(unit.members(), table);
+        wrong.into_result(spec)
     }
 
-    fn read_cloud_params(&mut self, unit: &Node, schema: &Schema, table: &[Param]) -> Result<()> {
+    fn read_cloud_params(&mut self, unit: &Node, schema: &Schema, table: &[Param], wrong: &mut CciErrors) {
         let empty = Node { line: unit.line, content: Content::Map(Vec::new()) };
         let node = unit.get("cloud_params").unwrap_or(&empty);
-        for (key, value) in members(node, "cloud_params")? {
+        let members = match members(node, "cloud_params") {
+            Ok(members) => members,
+            Err(error) => return wrong.add(|| error),
+        };
+        for (key, value) in members {
             if key.text == "tags" {
-                self.tags.extend(tags(value)?);
+                self.tags.extend(wrong.take(tags(value)));
                 continue;
             }
             let known = || table.iter().map(|param| param.key).chain(["tags"]);
-            let param = table.iter().find(|param| param.key == key.text);
-            let param = param.ok_or_else(|| unknown(key, "cloud_params", known()))?;
-            self.read_param(*param, value)?;
+            match table.iter().find(|param| param.key == key.text) {
+                Some(param) => wrong.take(self.read_param(*param, value)),
+                None => wrong.add(|| unknown(key, "cloud_params", known())),
+            }
         }
         for param in table.iter().filter(|param| param.is_required) {
             let is_there = node.get(param.key).is_some_and(|value| match &value.content {
@@ -158,10 +157,9 @@ impl UnitSpec {
                     ParamKind::Addresses => address::NO_SERVERS.to_owned(),
                     _ => format!("is missing, and {} needs it", schema.provider),
                 };
-                return Err(at(node, &key, message));
+                wrong.add(|| at(node, &key, message));
             }
         }
-        Ok(())
     }
 
     fn read_param(&mut self, param: Param, node: &Node) -> Result<()> {
@@ -177,6 +175,13 @@ impl UnitSpec {
                 Some(text) => return Err(at(node, &key, format!("\"{}\" is not a number", shown(text)))),
                 None => None,
             },
+            ParamKind::Except(refused) => {
+                let text = text(node, &key)?;
+                if let Some((name, why)) = refused.iter().find(|(name, _)| Some(*name) == text) {
+                    return Err(at(node, &key, format!("\"{name}\" {why}")));
+                }
+                text.map(Value::from)
+            }
             ParamKind::OneOf(choices) => match text(node, &key)? {
                 Some(text) if choices.contains(&text) => Some(Value::from(text)),
                 Some(text) => {
@@ -212,9 +217,6 @@ impl UnitSpec {
 
     /// What follows from several keys together.
     fn check(&mut self, unit: &Node, schema: &Schema) -> Result<()> {
-        if self.kind == Kind::Compute && self.image.is_empty() {
-            return Err(CciError::new("image", "is missing: the base container's image"));
-        }
         // The SDK counts the addresses of machines to be made, but leaves the count of existing servers at 1.
         if self.provider == "onpremises" && self.count == 1 {
             let len = u64::try_from(self.addresses.len()).unwrap_or(u64::MAX);
@@ -228,6 +230,10 @@ impl UnitSpec {
         })?;
         if !self.tags.is_empty() && !schema.has_tags {
             return Err(CciError::new("tags", format!("{} has no tags", schema.provider)));
+        }
+        // They may stand in two places.
+        if self.tags.len() > TAGS_MAX {
+            return Err(CciError::new("tags", format!("more than {TAGS_MAX} tags")));
         }
         Ok(())
     }
@@ -298,6 +304,37 @@ fn name(unit: &Node) -> Result<String> {
     Ok(name.to_owned())
 }
 
+fn group_name(vc: &Node) -> Result<String> {
+    let name = line_of(vc, "name")?.unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(CciError::new("name", "the unit group has no name"));
+    }
+    if name.chars().count() > NAME_MAX {
+        return Err(CciError::new("name", format!("longer than {NAME_MAX} characters")));
+    }
+    Ok(name.to_owned())
+}
+
+fn kind_of(node: &Node) -> Result<Kind> {
+    match text(node, "type")? {
+        None | Some("compute") => Ok(Kind::Compute),
+        Some("storage") => Ok(Kind::Storage),
+        Some(other) => {
+            let message = format!("\"{}\" is neither \"compute\" nor \"storage\"", shown(other));
+            Err(at(node, "type", message))
+        }
+    }
+}
+
+/// What `cloud_params` may say.
+fn table(schema: &'static Schema, kind: Kind) -> Result<&'static [Param]> {
+    let no_disks = || CciError::new("num_disks", format!("{} has no disks of its own", schema.provider));
+    match kind {
+        Kind::Compute => Ok(schema.nodes),
+        Kind::Storage => schema.disks.ok_or_else(no_disks),
+    }
+}
+
 fn provider(unit: &Node) -> Result<&'static Schema> {
     const KEY: &str = "cloud_provider";
     let Some(node) = unit.get(KEY) else { return Err(CciError::new(KEY, "is missing")) };
@@ -342,7 +379,8 @@ fn credential(node: &Node, key: &str) -> Result<Option<Credential>> {
         return Ok(Some(Credential::Literal(SecretString::new(text.to_owned()))));
     };
     let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
-    let is_path = path.contains('/')
+    let is_path = (1..=REFERENCE_MAX).contains(&path.len())
+        && path.contains('/')
         && path.split('/').all(is_part)
         && path.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"?#%\\".contains(c));
     if !is_path {

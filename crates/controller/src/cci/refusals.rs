@@ -49,6 +49,11 @@ fn each_slip_in_a_unit_is_named_with_its_key_and_line() {
         ),
         ("secret_key: 0123456789/secret+literal", "", "cloud_params.secret_key: is missing"),
         ("volume_size: 16", "volume_size: 16.5", "cloud_params.volume_size: \"16.5\" is not a whole number"),
+        (
+            "volume_type: gp2",
+            "volume_type: io1",
+            "cloud_params.volume_type: \"io1\" cannot be had: it needs a number",
+        ),
         ("volume_size: 16", "volume_size: {a: 1}", "cloud_params.volume_size: a map where a text"),
         ("'172.30.2.101'", "'172.30.2.100'", "cloud_params.ip_address_list: 172.30.2.100 stands twice"),
         ("'172.30.2.101'", "'172.30.2.999'", "\"172.30.2.999\" is not an IP address"),
@@ -116,6 +121,66 @@ fn each_slip_in_a_unit_is_named_with_its_key_and_line() {
 }
 
 #[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let mut text = nodes(2, AWS);
+    for (from, to) in [
+        ("name: web", "name: w;b"),
+        ("num_nodes: 2", "num_nodes: 0"),
+        ("docker_opt: {}", "docker_opt: {dns: [x], hostname: 'a b'}"),
+        ("/sys/fs/cgroup:/sys/fs/cgroup:ro", "relative"),
+        ("MUNGE_KEY=bXVuZ2U=", "MUNGE_KEY"),
+    ] {
+        text = text.replacen(from, to, 1);
+    }
+    let said = UnitSpec::decode(&encode(&text)).unwrap_err().to_string();
+    let keys = [
+        "num_nodes: 0 is",
+        "name: \"w;b\"",
+        "docker_opt.dns: ",
+        "docker_opt.hostname: ",
+        "params.v: ",
+        "params.e: ",
+    ];
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), keys.len(), "{said}");
+    for (line, key) in lines.iter().zip(keys) {
+        assert!(line.starts_with("CCI line ") && line.contains(key), "{line}: {key}");
+    }
+    // What cloud_params may say is known once provider and kind are.
+    let text = nodes(2, AWS).replacen("instance_type", "instance_typ", 1).replacen(
+        "volume_size: 16",
+        "volume_size: x",
+        1,
+    );
+    let said = UnitSpec::decode(&encode(&text)).unwrap_err().to_string();
+    for part in ["did you mean \"instance_type\"", "volume_size: \"x\"", "instance_type: is missing"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let said =
+        VcSpec::decode(&encode("- vc: {nam: a, type: network, descripton: x}")).unwrap_err().to_string();
+    assert_eq!(said.lines().count(), 4, "{said}");
+}
+
+#[test]
+fn of_very_many_slips_some_are_shown() {
+    let keys: String = (0..20_000).map(|n| format!("        k{n}: x\n")).collect();
+    let said = UnitSpec::decode(&encode(&(nodes(2, AWS) + &keys))).unwrap_err().to_string();
+    assert_eq!(said.lines().count(), 21);
+    assert!(said.ends_with("\nand 19980 more"), "{said}");
+}
+
+#[test]
+fn tags_of_both_places_are_counted_together() {
+    let tags = |from: usize| (from..from + 30).map(|n| format!("t{n}: x")).collect::<Vec<_>>().join(", ");
+    let beside = format!("    tags: {{{}}}\n    cloud_provider: aws\n", tags(0));
+    let text = nodes(2, AWS).replacen("    cloud_provider: aws\n", &beside, 1);
+    let within = format!("        tags: {{{}}}", tags(30));
+    let text = text.replacen("        tags: {'key1': 'value1', 'Owner': 'it''s me'}", &within, 1);
+    let said = UnitSpec::decode(&encode(&text)).unwrap_err().to_string();
+    assert!(said.contains("tags: more than 50 tags"), "{said}");
+}
+
+#[test]
 fn a_script_may_have_93_kilobytes() {
     let unit = |len: usize| {
         let script = "#!/bin/sh\n".to_owned() + &"#".repeat(len - 10);
@@ -126,7 +191,7 @@ fn a_script_may_have_93_kilobytes() {
     assert!(said.contains("has 95233 bytes; at most 93 KB"), "{said}");
 }
 
-fn changed_ok(from: &str, to: &str) -> Result<UnitSpec, CciError> {
+fn changed_ok(from: &str, to: &str) -> Result<UnitSpec, CciErrors> {
     UnitSpec::decode(&encode(&nodes(2, AWS).replacen(from, to, 1)))
 }
 

@@ -37,6 +37,8 @@ pub enum ParamKind {
     Whole,
     /// A number with or without a fraction, not negative.
     Decimal,
+    /// A text, but none of these, each with the reason.
+    Except(&'static [(&'static str, &'static str)]),
     /// One of these.
     OneOf(&'static [&'static str]),
     /// A secret, or a `vault://` reference to one.
@@ -49,7 +51,7 @@ pub enum ParamKind {
     Disks,
 }
 
-use ParamKind::{Addresses, Count, Credential, Decimal, Disks, Macs, OneOf, Text, Whole};
+use ParamKind::{Addresses, Count, Credential, Decimal, Disks, Except, Macs, OneOf, Text, Whole};
 
 const fn need(key: &'static str, kind: ParamKind) -> Param {
     Param { key, kind, is_required: true }
@@ -64,6 +66,11 @@ const MACS: Param = may("mac_address_list", Macs);
 const IMAGE: Param = may("cloud_image", Text);
 const VERSION: Param = may("cci_version", Text);
 
+/// Types of Amazon's volumes.
+const VOLUME_TYPE: ParamKind = Except(&[("io1", NO_IOPS), ("io2", NO_IOPS)]);
+const NO_IOPS: &str =
+    "cannot be had: it needs a number of operations a second, which a spec has no key for; gp3 does without";
+
 /// Every provider whose documents are read.
 pub const SCHEMAS: &[Schema] = &[
     Schema {
@@ -72,7 +79,7 @@ pub const SCHEMAS: &[Schema] = &[
             VERSION,
             need("instance_type", Text),
             may("volume_size", Count),
-            may("volume_type", Text),
+            may("volume_type", VOLUME_TYPE),
             IMAGE,
             ADDRESSES,
             need("access_key", Credential),
@@ -82,7 +89,7 @@ pub const SCHEMAS: &[Schema] = &[
         disks: Some(&[
             VERSION,
             need("size", Count),
-            may("type", Text),
+            may("type", VOLUME_TYPE),
             IMAGE,
             need("access_key", Credential),
             need("secret_key", Credential),
@@ -98,7 +105,7 @@ pub const SCHEMAS: &[Schema] = &[
             may("block_duration_minutes", Whole),
             need("instance_type", Text),
             may("volume_size", Count),
-            may("volume_type", Text),
+            may("volume_type", VOLUME_TYPE),
             IMAGE,
             ADDRESSES,
             need("access_key", Credential),

@@ -94,7 +94,7 @@ pub(super) fn at(node: &Node, key: &str, message: impl std::fmt::Display) -> Cci
 }
 
 /// What a user wrote, fit for a message: cut, and without control characters.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 60;
     let mut shown: String =
         text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { '?' } else { c }).collect();

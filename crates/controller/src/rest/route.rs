@@ -71,8 +71,12 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Option<Found<'a>> {
 pub(super) fn methods(path: &str) -> String {
     let words = words(path).unwrap_or_default();
     let routes = ROUTES.iter().filter(|route| matched(route, &words).is_some());
-    let mut names: Vec<&str> = routes.map(|route| route.method).collect();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for route in routes {
+        if !names.contains(&route.method) {
+            names.push(route.method);
+        }
+    }
     names.join(", ")
 }
 
@@ -93,7 +97,7 @@ fn matched<'a>(route: &Route, words: &[&'a str]) -> Option<Vec<&'a str>> {
     let mut stars = Vec::new();
     for (pattern, word) in route.path.iter().zip(words) {
         match *pattern {
-            "*" if !word.is_empty() => stars.push(*word),
+            "*" if (1..=WORD_BYTES_MAX).contains(&word.len()) => stars.push(*word),
             pattern if pattern == *word => {}
             _ => return None,
         }
@@ -117,6 +121,9 @@ const fn write(
 async fn shown<T: Serialize>(outcome: impl Future<Output = Result<T, Refusal>>) -> Result<Bytes, Refusal> {
     written(&outcome.await?)
 }
+
+/// No name or identifier in a path is longer.
+const WORD_BYTES_MAX: usize = 128;
 
 /// The first that fits counts: fixed words stand before stars.
 static ROUTES: &[Route] = &[

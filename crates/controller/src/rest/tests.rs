@@ -93,7 +93,15 @@ fn a_group_is_seen_at_once_by_its_owner_only() {
             assert_eq!(call(&rest, Method::PATCH, &path, "bob", gift).await.0, 404, "it is not bob's");
         }
         let gift = json!({ "operation": "change_owner", "owner": "bob" });
+        let (_, theirs) = call(&rest, Method::POST, "/vcs", "bob", vc("first")).await;
+        let taken = call(&rest, Method::PATCH, &path, "ann", gift.clone()).await;
+        assert_eq!(taken.0, 409, "bob has one of this name: {taken:?}");
+        let theirs = format!("/vcs/{}", theirs["vcid"].as_str().unwrap());
+        assert_eq!(call(&rest, Method::PUT, &theirs, "bob", vc("second")).await.0, 202);
         assert_eq!(call(&rest, Method::PATCH, &path, "ann", gift).await.0, 202);
+        let renamed = call(&rest, Method::PUT, &path, "root/super!", vc("second")).await;
+        assert_eq!(renamed.0, 409, "its owner has one of this name: {renamed:?}");
+        assert_eq!(call(&rest, Method::DELETE, &theirs, "bob", json!({})).await.0, 202);
         assert_eq!(call(&rest, Method::GET, &path, "ann", Value::Null).await.0, 404);
         assert_eq!(call(&rest, Method::GET, &path, "bob", Value::Null).await.1["owner"], "bob");
         assert_eq!(call(&rest, Method::DELETE, &path, "bob", json!({ "force": "true" })).await.0, 202);
@@ -113,8 +121,16 @@ fn a_unit_grows_shrinks_and_goes() {
         let growth =
             |last: u8| json!({ "ip_address_list": [format!("10.0.0.{last}")], "mac_address_list": [] });
         assert_eq!(call(&rest, Method::PUT, &path, "ann", growth(11)).await.0, 409, "the server has a node");
-        let outside = json!({ "ip_address_list": ["10.9.0.1"] });
-        assert_eq!(call(&rest, Method::PUT, &path, "ann", outside).await.0, 400);
+        for none in ["10.9.0.1", "10.0.0.0", "10.0.0.255", "fd00::5", "::ffff:10.0.0.255"] {
+            let outside = json!({ "ip_address_list": [none] });
+            assert_eq!(call(&rest, Method::PUT, &path, "ann", outside).await.0, 400, "{none}");
+        }
+        let the_same = json!({ "ip_address_list": ["::ffff:10.0.0.11"] });
+        assert_eq!(
+            call(&rest, Method::PUT, &path, "ann", the_same).await.0,
+            409,
+            "the server in other words"
+        );
         let negative = json!({ "num_nodes": -1 });
         assert_eq!(call(&rest, Method::PUT, &path, "ann", negative).await.0, 400);
         assert_eq!(call(&rest, Method::PUT, &path, "ann", growth(13)).await.0, 202);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::route::CLEAR_PROCESSING;
-use crate::cci;
+use crate::cci::{self, excerpt};
 use crate::refusal::Refusal;
 use crate::service::Verb;
 
@@ -33,7 +33,10 @@ pub(super) async fn change_vc(call: &Call<'_>) -> Result<Value, Refusal> {
             call.controller.give_group(&call.asker, call.word(0), owner).await?;
             Ok(json!({ "vcid": call.word(0) }))
         }
-        other => Err(Refusal::invalid(format!("operation: {other:?} is not known; change_owner is"))),
+        other => {
+            let text = format!("operation: \"{}\" is not known; change_owner is", excerpt(other));
+            Err(Refusal::invalid(text))
+        }
     }
 }
 
@@ -47,7 +50,8 @@ pub(super) async fn add_unit(call: &Call<'_>) -> Result<Value, Refusal> {
     if let Some(name) = call.optional_text("unit_name")?
         && name != spec.name
     {
-        let text = format!("unit_name: it is {name:?}, and the unit's name in info is {:?}", spec.name);
+        let name = excerpt(name);
+        let text = format!("unit_name: it is \"{name}\", and the unit's name in info is \"{}\"", spec.name);
         return Err(Refusal::invalid(text));
     }
     let name = spec.name.clone();

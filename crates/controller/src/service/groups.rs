@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Asker, Controller};
 use crate::accounts::AccountError;
-use crate::book::Changes;
+use crate::book::{Changes, Page};
 use crate::cci::VcSpec;
 use crate::model::{Group, Unit, Wanted};
 use crate::refusal::{Refusal, RefusalKind};
@@ -41,7 +41,7 @@ impl Controller {
         asker.check_write()?;
         let (vcid, now) = (self.new_id(), self.parts.clock.now());
         let change = self.parts.book.change(|page, changes| {
-            check_name(page.groups.values(), asker, &spec.name)?;
+            check_name(page, &asker.caller.user, &spec.name)?;
             if page.groups.len() >= GROUPS_MAX {
                 return Err(Refusal::conflict(format!("there are {GROUPS_MAX} vcs: remove some first")));
             }
@@ -70,7 +70,7 @@ impl Controller {
         let change = self.parts.book.change(|page, changes| {
             let group = asker.group(page, vcid)?;
             if group.name != name {
-                check_name(page.groups.values(), asker, name)?;
+                check_name(page, &group.owner, name)?;
                 changes.put_group(Group { name: name.to_owned(), ..Group::clone(group) });
             }
             Ok(())
@@ -81,7 +81,7 @@ impl Controller {
     /// Gives a unit group to another user, who must exist: nobody could see to what belongs to no one.
     ///
     /// # Errors
-    /// There is none; there is no such user.
+    /// There is none; there is no such user, or the user has one of its name.
     pub async fn give_group(&self, asker: &Asker, vcid: &str, owner: &str) -> Result<(), Refusal> {
         asker.check_write()?;
         // Who may not see the group learns nothing of users.
@@ -94,6 +94,10 @@ impl Controller {
         }
         let change = self.parts.book.change(|page, changes| {
             let group = asker.group(page, vcid)?;
+            if group.owner == owner {
+                return Ok(());
+            }
+            check_name(page, owner, &group.name)?;
             changes.put_group(Group { owner: owner.to_owned(), ..Group::clone(group) });
             Ok(())
         });
@@ -168,14 +172,11 @@ impl Controller {
     }
 }
 
-fn check_name<'a>(
-    groups: impl Iterator<Item = &'a Arc<Group>>,
-    asker: &Asker,
-    name: &str,
-) -> Result<(), Refusal> {
-    let mut theirs = groups.filter(|group| group.owner == asker.caller.user);
+/// The SDK finds unit groups by their names: a user has each once.
+fn check_name(page: &Page, owner: &str, name: &str) -> Result<(), Refusal> {
+    let mut theirs = page.groups.values().filter(|group| group.owner == owner);
     if theirs.any(|group| group.name == name) {
-        return Err(Refusal::conflict(format!("name {name}: there is a vc of this name")));
+        return Err(Refusal::conflict(format!("name {name}: {owner} has a vc of this name")));
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::{Asker, Controller};
 use crate::book::{Changes, Page};
 use crate::cci::{COUNT_MAX, Growth, Kind};
@@ -139,7 +141,7 @@ impl Controller {
         existing: bool,
     ) -> Result<(), Refusal> {
         let mask = unit.spec.network.get("private_network_ipmask");
-        let network = mask.and_then(|mask| mask.parse::<ipnet::IpNet>().ok());
+        let network = mask.and_then(|mask| mask.parse::<IpNet>().ok());
         for (at, address) in addresses.iter().enumerate() {
             let refuse = |text: String| Err(Refusal::invalid(format!("ip_address_list: {address} {text}")));
             if addresses.iter().take(at).any(|earlier| earlier == address) {
@@ -147,6 +149,12 @@ impl Controller {
             }
             if let Some(network) = network.filter(|network| !network.contains(address)) {
                 return refuse(format!("is not in {network}, the network {}", unit.spec.private_network));
+            }
+            if let Some(IpNet::V4(network)) = network
+                && network.prefix_len() < 31
+                && [network.network(), network.broadcast()].map(IpAddr::V4).contains(address)
+            {
+                return refuse(format!("is no machine's address in {network}"));
             }
             let taken = page.servers.get(address).and_then(|server| server.node_id.as_ref());
             if existing && taken.is_some() {

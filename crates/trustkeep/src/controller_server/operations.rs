@@ -57,6 +57,10 @@ impl Operations for Desk {
         self.controller.set_node_state(vcid, unit, node_id, state).await.map_err(refusal)
     }
 
+    fn public_key(&self) -> String {
+        self.controller.parts().identity.public_key.clone()
+    }
+
     async fn forget_host_key(&self, address: std::net::IpAddr) -> Result<bool, AdministrationError> {
         self.controller.forget_host_key(address).await.map_err(refusal)
     }

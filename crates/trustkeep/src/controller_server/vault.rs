@@ -12,6 +12,7 @@ use trustkeep_controller::settings::Settings;
 use trustkeep_crypto::SecretString;
 use trustkeep_store::SharedStore;
 use trustkeep_store_embedded::EmbeddedStore;
+use trustkeep_vault::http::EdgeSettings;
 
 use super::certificates::Certificates;
 use super::secrets::{Place, TOKEN_LIFE};
@@ -64,7 +65,9 @@ impl Vault {
         let inner =
             ListenSettings::new("controller vault inside", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let outer = ListenSettings::new("controller vault", listen).with_tls(certificates.tls.clone());
-        let vault = OwnVault::start(place, vec![inner, outer], supervisor).await?;
+        let users = EdgeSettings { key_holders: false, ..EdgeSettings::default() };
+        let listeners = vec![(inner, EdgeSettings::default()), (outer, users)];
+        let vault = OwnVault::start(place, listeners, supervisor).await?;
         let inner = vault.address.parse()?;
         let port = vault.addresses.last().map_or(listen.port(), |(_, address)| address.port());
         Ok(Self::Own { vault, inner, port })

@@ -10,6 +10,7 @@ use trustkeep_chassis::http::ListenSettings;
 use trustkeep_chassis::shutdown::Reload;
 use trustkeep_chassis::supervisor::Supervisor;
 use trustkeep_scalar_client::Client;
+use trustkeep_vault::http::EdgeSettings;
 
 use crate::dev::records::{self, Place, Ports};
 use crate::own_vault::{self, OwnVault};
@@ -40,7 +41,7 @@ impl Stage {
         let listener = ListenSettings::new("vault", SocketAddr::from(([127, 0, 0, 1], 0)));
         let vault_dir = dir.join("vault");
         let place = own_vault::Place::development(&vault_dir);
-        let vault = OwnVault::start(place, vec![listener], supervisor).await?;
+        let vault = OwnVault::start(place, vec![(listener, EdgeSettings::default())], supervisor).await?;
         let place = Place::prepare(dir)?;
         let own = part(supervisor);
         let ledger = place.start_ledger(Ports::from(0)?, &own, reload).await?;

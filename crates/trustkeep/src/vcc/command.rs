@@ -27,6 +27,12 @@ pub(super) enum Command {
     /// Print or overwrite the stored state of a node
     #[command(subcommand)]
     NodeState(NodeState),
+    /// Print the line that lets the controller in to a server
+    #[command(
+        after_help = "It goes into ~/.ssh/authorized_keys of the user that the controller logs in as.\n\n\
+        Example:\n  vcc publickey | ssh -p 20022 ubuntu@10.0.2.21 'cat >> .ssh/authorized_keys'"
+    )]
+    Publickey {},
     /// Host keys of servers that were installed anew
     #[command(subcommand)]
     HostKey(HostKey),
