@@ -57,7 +57,8 @@ async fn live(controller: &Controller, provider: &str) {
     }
     let vcid = page().groups.keys().next().unwrap().clone();
     if page().nodes().count() == 0 && !page().groups.values().any(|group| group.deleting) {
-        controller.add_unit(&ann, "ann", &vcid, unit("u", provider, 2)).await.unwrap();
+        let spec = UnitSpec { user_init_command: Some("true".into()), ..unit("u", provider, 2) };
+        controller.add_unit(&ann, "ann", &vcid, spec).await.unwrap();
     }
     until(controller, is_settled).await;
     let two =
@@ -96,11 +97,78 @@ fn a_controller_that_is_killed_at_any_step_goes_on() {
             world.state(|state| {
                 let kept: Vec<_> = state.vault.keys().cloned().collect();
                 assert_eq!(kept, custody, "{provider}, killed at {end}, {with_effect}");
+                let ran = |(id, start): (&String, &i64)| state.inits.contains(&(id.clone(), *start));
+                assert!(state.starts.iter().all(ran), "{provider}, {end}: {:?}", state.inits);
             });
             assert_eq!(page.nodes().count(), 3, "{provider}, killed at {end}, {with_effect}");
             check(&world, &page, provider);
         }
     }
+}
+
+/// A user who wants the nodes of a unit off and on again, with a base container of the image that the record has meanwhile, and who asks
+/// again after each of the controller's deaths.
+async fn renew(controller: &Controller, image: &str) {
+    let ann = asker("ann");
+    let vcid = controller.parts().book.page().groups.keys().next().unwrap().clone();
+    let change = controller.parts().book.change(|page, changes| {
+        let mut unit = Unit::clone(&page.groups[&vcid].units["u"]);
+        unit.spec.image = image.to_owned();
+        changes.put_unit(&vcid, unit);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    change.await.unwrap();
+    let tell = async |verb: Verb| {
+        until(controller, is_settled).await;
+        controller.tell(&ann, &vcid, "u", None, verb).await.unwrap();
+        until(controller, is_settled).await;
+    };
+    let now = || states(&controller.parts().book.page());
+    until(controller, is_settled).await;
+    for (off, on, passing) in [
+        (Verb::Suspend, Verb::Resume, NodeState::Suspended),
+        (Verb::PowerOff, Verb::PowerOn, NodeState::PowerOff),
+        (Verb::Stop, Verb::Start, NodeState::Stopped),
+    ] {
+        // What an earlier life left off is put on again first.
+        if now().iter().any(|state| *state == NodeState::Running) {
+            tell(off).await;
+        }
+        if now().iter().any(|state| *state == passing) {
+            tell(on).await;
+        }
+    }
+}
+
+#[test]
+fn nodes_go_off_and_on_wherever_the_controller_was_killed() {
+    let mut ends = 0;
+    for (end, with_effect) in (1..).flat_map(|end| [(end, false), (end, true)]) {
+        let world = World::new();
+        world.live(async |controller| scripted(&controller, "true").await).unwrap();
+        world.state(|state| state.end = Some((state.calls + end, with_effect)));
+        let killed = world.live(async |controller| renew(&controller, "next").await).is_none();
+        world.state(|state| state.end = None);
+        let page = world.live(async |controller| {
+            renew(&controller, "next").await;
+            controller.parts().book.page()
+        });
+        let page = page.unwrap();
+        check(&world, &page, "aws");
+        world.state(|state| {
+            let (id, start) = state.starts.iter().next().unwrap();
+            assert_eq!(state.made[id].image, "next", "{end}, {with_effect}");
+            let runs: Vec<_> = state.inits.iter().filter(|(_, run)| run == start).collect();
+            // What was cut off before its end was recorded may run twice, and nothing else.
+            let most = if killed { 2 } else { 1 };
+            assert!((1..=most).contains(&runs.len()), "{end}, {with_effect}: {:?}, {start}", state.inits);
+        });
+        ends += 1;
+        if !killed {
+            break;
+        }
+    }
+    assert!(ends > 30, "{ends} ends");
 }
 
 #[test]
