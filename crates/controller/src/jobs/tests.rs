@@ -543,6 +543,8 @@ fn times_to_wait_are_those_of_now() {
     world.state(|state| state.patience.check = Duration::from_secs(80_000));
     world.live(async |controller| {
         make(&controller, "onpremises").await;
+        // Until it is settled when they have their next turn.
+        tokio::time::sleep(Duration::from_secs(5)).await;
         world.state(|state| {
             assert!(state.made.values().all(|made| made.env["VCCCTR_IPADDR"] == "10.0.0.2"));
             state.patience.check = Duration::from_secs(5);
@@ -589,6 +591,9 @@ fn a_users_script_runs_once_at_every_start_of_the_base_container() {
         assert_eq!(runs(), [1, 2, 3, 4]);
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert_eq!(runs(), [1, 2, 3, 4], "looking at it is no start");
+        controller.set_node_state(&vcid, "u", "1", NodeState::Booting).await.unwrap();
+        until(&controller, is_settled).await;
+        assert_eq!(runs(), [1, 2, 3, 4], "nor is making sure that it runs");
         tell(Verb::Stop).await;
         tell(Verb::Start).await;
         assert_eq!(runs(), [1, 2, 3, 4, 5]);
