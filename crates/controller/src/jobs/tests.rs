@@ -131,10 +131,10 @@ async fn renew(controller: &Controller, image: &str) {
         (Verb::Stop, Verb::Start, NodeState::Stopped),
     ] {
         // What an earlier life left off is put on again first.
-        if now().iter().any(|state| *state == NodeState::Running) {
+        if now().contains(&NodeState::Running) {
             tell(off).await;
         }
-        if now().iter().any(|state| *state == passing) {
+        if now().contains(&passing) {
             tell(on).await;
         }
     }
