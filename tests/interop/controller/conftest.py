@@ -1,10 +1,13 @@
-"""A controller, started once for each file of tests, and what the SDK says."""
+"""A controller, started once for each file of tests, one with servers for all files that need them, and what the SDK says."""
 
 import logging
 
 import pytest
 
 from controller_server import ControllerServer
+from sdk_place import configured
+from simulated import placed
+from vcpsdk.vcpsdk import VcpSDK
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +29,24 @@ def said():
     logger.setLevel(logging.INFO)
     yield lines
     logger.removeHandler(handler)
+
+
+@pytest.fixture(scope="package")
+def place(tmp_path_factory):
+    """A controller, three servers, and a key for the nodes."""
+    with placed(tmp_path_factory.mktemp("sdk")) as place:
+        yield place
+
+
+@pytest.fixture
+def sdk(place, tmp_path, monkeypatch):
+    """Our SDK with a new token of `place`'s controller. Its unit groups go with it, and leave no container."""
+    controller, servers, _ = place
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", controller.ca)
+    monkeypatch.setenv("VCPSDK_POLL_SECONDS", "0.2")
+    monkeypatch.setenv("VCPSDK_KNOWN_HOSTS", str(tmp_path / "known_hosts"))
+    sdk = VcpSDK(controller.token(), config_dir=str(configured(tmp_path, controller, wait=120)))
+    yield sdk
+    for group in sdk.find_ugroups():
+        group.cleanup()
+    assert [servers.containers(address) for address in servers.addresses] == [[], [], []]

@@ -1,4 +1,4 @@
-"""Where our SDK is tried: a configuration directory for a controller."""
+"""Where our SDK is tried: a configuration directory for a controller, and specs."""
 
 from pathlib import Path
 
@@ -18,3 +18,15 @@ def configured(folder, controller, wait=30):
     (folder / "vcp_config.yml").write_text(config)
     (folder / "vcp_flavor.yml").write_text((EXAMPLES / "vcp_flavor.yml.example").read_text())
     return folder
+
+
+def spec_of(sdk, servers, key, addresses):
+    """A spec of existing servers, as notebooks fill it in."""
+    spec = sdk.get_spec("onpremises", "default")
+    spec.image = servers.image
+    spec.params_v = ["/lib/modules:/lib/modules:ro"]
+    spec.user_name = "root"
+    spec.num_nodes = len(addresses)
+    spec.ip_addresses = addresses
+    spec.set_ssh_pubkey(f"{key}.pub")
+    return spec

@@ -1,70 +1,13 @@
 """What the OCS templates call, in their order, on existing servers: each test is the notebooks of one template after another."""
 
 import contextlib
-import logging
 import secrets
-import subprocess
 
 import hvac
 import pytest
 import requests
 
-from controller_server import ControllerServer
-from sdk_place import configured
-from simulated import Servers
-from vcpsdk.vcpsdk import VcpSDK
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A controller, three servers, and a key for the nodes."""
-    folder = tmp_path_factory.mktemp("templates")
-    controller = ControllerServer(folder).start()
-    servers = Servers(folder, controller.data / ".ssh" / "id_ed25519.pub")
-    catalogue = f"cci_version: '1.0'\nonpremises:\n  default:\n    private_network_ipmask: {servers.network}\n"
-    (controller.config / "config" / "vpn_catalog.yml").write_text(catalogue)
-    controller.run("init.sh")
-    controller.vcc("image", "add", servers.image_file)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
-    yield controller, servers, folder / "key"
-    controller.stop()
-    servers.stop()
-
-
-@pytest.fixture
-def sdk(place, tmp_path, monkeypatch):
-    controller, servers, _ = place
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", controller.ca)
-    monkeypatch.setenv("VCPSDK_POLL_SECONDS", "0.2")
-    sdk = VcpSDK(controller.token(), config_dir=str(configured(tmp_path, controller, wait=120)))
-    yield sdk
-    for group in sdk.find_ugroups():
-        group.cleanup()
-    assert [servers.containers(address) for address in servers.addresses] == [[], [], []]
-
-
-@pytest.fixture
-def said():
-    """What the SDK tells its user, line by line."""
-    lines = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())
-    logger = logging.getLogger("vcp.sdk")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield lines
-    logger.removeHandler(handler)
-
-
-def spec_of(sdk, servers, key, addresses):
-    """A spec as notebooks fill it in."""
-    spec = sdk.get_spec("onpremises", "default")
-    spec.image, spec.user_name = servers.image, "root"
-    spec.params_v = ["/sys/fs/cgroup:/sys/fs/cgroup:rw", "/lib/modules:/lib/modules:ro"]
-    spec.num_nodes = len(addresses)
-    spec.ip_addresses = addresses
-    spec.set_ssh_pubkey(f"{key}.pub")
-    return spec
+from sdk_place import spec_of
 
 
 def is_named(sdk, provider):
