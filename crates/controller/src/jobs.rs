@@ -211,12 +211,9 @@ impl Jobs {
     }
 
     async fn drive(&self, item: &Item) -> Option<Ended> {
-        let page = self.0.parts.book.page();
-        if page.node(&item.vcid, &item.id).is_some() {
-            node::drive(self, item).await
-        } else {
-            disk::drive(self, item).await
-        }
+        // What was read is let go before the work begins, here and in all that takes long: a hundred jobs would keep as many pages.
+        let is_node = self.0.parts.book.page().node(&item.vcid, &item.id).is_some();
+        if is_node { node::drive(self, item).await } else { disk::drive(self, item).await }
     }
 
     fn parts(&self) -> &Parts {

@@ -22,6 +22,7 @@ impl Jobs {
         }
         let order = self.parts().order(&found.group, &found.unit, &found.item);
         self.machine(item, &found, &**provider, &place, &order).await?;
+        drop(found);
         let login = self.reach(item, provider.capabilities().existing).await?;
         self.container(item, &login).await
     }
@@ -87,11 +88,12 @@ impl Jobs {
         let found = page.node(&item.vcid, &item.id).ok_or_else(|| Failure::host(lost()))?;
         let no_address = || Failure::host(Fault::new(Kind::Invalid, "the machine has no address"));
         let mut login = parts.login(&page, &found.unit, &found.item).ok_or_else(no_address)?;
+        drop((page, found));
         let patience = if existing { parts.patience().server } else { parts.patience().boot };
         let what = format!("logging in to {}@{} port {}", login.user, login.address, login.port);
         let key = self.persist(item, patience, &what, || parts.hosts.reach(&login)).await;
         let key = key.map_err(Failure::host)?;
-        let left = page.server(login.address).left;
+        let left = parts.book.page().server(login.address).left;
         self.pin(item, &login, &key).await.map_err(Failure::host)?;
         login.host_key = Some(key);
         if existing {
@@ -142,6 +144,8 @@ impl Jobs {
         let Some(found) = self.find(item) else { return Ok(()) };
         let env = parts.env(&found.unit).await.map_err(Failure::host)?;
         let wanted = self.base_container(&found, login, env);
+        let script = found.unit.spec.user_init_command.clone();
+        drop(found);
         let run = || parts.hosts.ensure_running(login, &wanted);
         let patience = parts.patience().server;
         let started = self.persist(item, patience, "starting the base container", run).await;
@@ -159,8 +163,8 @@ impl Jobs {
         self.persist(item, parts.patience().container, "waiting for the node to answer on port 22", answers)
             .await
             .map_err(Failure::container)?;
-        let Some(script) = &found.unit.spec.user_init_command else { return Ok(()) };
-        self.init(item, login, &started, script).await
+        let Some(script) = script else { return Ok(()) };
+        self.init(item, login, &started, &script).await
     }
 
     /// Runs the user's script, once for each start of the base container; where nobody knows how it ended, again.

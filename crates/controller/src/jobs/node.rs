@@ -27,7 +27,10 @@ pub(super) async fn drive(jobs: &Jobs, item: &Item) -> Option<Ended> {
     let found = jobs.find(item).filter(|found| !found.item.is_settled())?;
     let wanted = found.item.wanted;
     let outcome = match wanted {
-        Wanted::Running => jobs.bring_up(item).await,
+        Wanted::Running => {
+            drop(found);
+            jobs.bring_up(item).await
+        }
         Wanted::Suspended => jobs.suspend(item, &found).await,
         Wanted::Stopped => jobs.release(item, &found).await,
         Wanted::PowerOff => jobs.power_off(item, &found).await,

@@ -153,8 +153,7 @@ fn failed(node: &Node, state: NodeState, text: String) -> Node {
 
 async fn inspect(jobs: &Jobs, item: &Item) -> Result<Option<Inspection>, Failure> {
     let parts = jobs.parts();
-    let page = parts.book.page();
-    let Some(found) = page.node(&item.vcid, &item.id) else { return Ok(None) };
+    let Some(found) = jobs.find(item) else { return Ok(None) };
     let inspecting = async {
         match jobs.login(item, &found).await? {
             Some(login) => parts.hosts.inspect(&login, &item.id).await,
