@@ -80,6 +80,21 @@ async fn what_was_on_the_server_stays_and_what_users_write_reaches_no_shell() ->
     assert_ne!(refused(site.hosts.ensure_running(&login, &other).await).text, "");
     assert!(!mark.exists(), "a shell of the server read what a user wrote");
 
+    // Made by something else it is made anew, once what it is made of is there. What is not the node's stays.
+    wanted.form = "another".into();
+    wanted.env.push(("NEW".into(), SecretString::new("new".into())));
+    let image = std::mem::replace(&mut wanted.image, "127.0.0.1:9/vcp/nowhere:1".into());
+    assert_eq!(refused(site.hosts.ensure_running(&login, &wanted).await).kind, Kind::Invalid);
+    assert_eq!(site.hosts.inspect(&login, &node).await?.as_ref(), Some(&running));
+    wanted.image = image;
+    let anew = site.hosts.ensure_running(&login, &wanted).await?;
+    assert!(anew.is_running && anew.container_id != running.container_id, "{anew:?}");
+    assert_eq!(site.hosts.ensure_running(&login, &wanted).await?, anew);
+    assert_eq!(site.servers.docker(1, &["exec", "base-b", "sh", "-c", "echo $NEW"]).await?, "new");
+    assert_eq!(site.servers.docker(1, &["volume", "ls", "-q"]).await?.lines().count(), 1);
+    let names = site.servers.docker(1, &["ps", "--format", "{{.Names}}"]).await?;
+    assert_eq!(names.lines().collect::<Vec<_>>(), ["base-b", "other"]);
+
     site.hosts.backup(&login, &node, "vcp/saved:1").await?;
     let saved = site.hosts.images().find("vcp/saved:1").await?.unwrap_or_else(|| panic!("it was not saved"));
     assert!(saved.bytes > 1_000_000, "{saved:?}");
