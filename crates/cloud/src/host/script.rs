@@ -18,8 +18,9 @@ use crate::fault::{Fault, Kind, Result};
 const RUN_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// What is shown of its output where it failed: the end.
 const OUTPUT_BYTES: usize = 4096;
-/// The script comes in as input, is read whole before anything of it runs, and leaves no input to what it starts.
-const SHELL: [&str; 3] = ["/bin/sh", "-c", "script=$(cat) && exec </dev/null && eval \"$script\""];
+/// The script comes in as input, and is run by whatever its first line names once it is there whole: `$1` is its length in bytes.
+const SHELL: &str = "umask 077; script=$(mktemp) || exit; cat >\"$script\" && chmod 700 \"$script\" && \
+    [ \"$(wc -c <\"$script\")\" -eq \"$1\" ] && \"$script\" </dev/null; code=$?; rm -f \"$script\"; exit \"$code\"";
 
 /// Runs a script in a running container and waits for its end.
 pub(super) async fn run(session: &Session, container: &str, script: &str) -> Result<()> {
@@ -35,7 +36,8 @@ pub(super) async fn run(session: &Session, container: &str, script: &str) -> Res
     }
 
     let mut engine = Engine::open(session).await?;
-    let wanted = json!({ "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": SHELL });
+    let command = ["/bin/sh", "-c", SHELL, "sh", &script.len().to_string()].map(str::to_owned);
+    let wanted = json!({ "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": command });
     let path = format!("/containers/{}/exec", escaped(container));
     let created: Created =
         engine.call(Method::POST, &path, Some(Bytes::from(wanted.to_string())), CALL_WITHIN).await?;
