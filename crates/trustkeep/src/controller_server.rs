@@ -164,9 +164,10 @@ pub(crate) async fn start(args: &Args, supervisor: &Supervisor, reload: &Reload)
     let shutdown = supervisor.shutdown();
     let version = Version { level: LEVEL.to_owned(), tag: env!("CARGO_PKG_VERSION").to_owned() };
     let api_serve = Rest::new(controller, version).serve(api, shutdown.clone());
-    supervisor.spawn("controller API listener", api_serve);
     supervisor.spawn("controller certificates", certificates.follow(reload.subscribe(), shutdown.clone()));
     supervisor.spawn("controller reload", follow(configuration, reload.subscribe(), shutdown.clone()));
+    // Last: who sees it answer may ask it to reload.
+    supervisor.spawn("controller API listener", api_serve);
     if let Some(listener) = metrics {
         supervisor
             .spawn("controller metrics listener", listener.serve(health::router(health), shutdown.clone()));

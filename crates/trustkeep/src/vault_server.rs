@@ -115,11 +115,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let service = Service::new(core.clone(), ports);
     let cluster_addr = core.ha().and_then(|ha| ha.settings().cluster_addr.clone());
+    // Before anybody is told that it serves: from then on no request to reload may be missed.
+    let requests = host.reload.subscribe();
     banner(&settings, &service, cluster_addr)?;
     service.spawn(&host.supervisor);
     notify::follow(&host.supervisor);
-    let reload =
-        reload_on_hangup(host.reload.subscribe(), host.logs.clone(), args.config.clone(), tls, core.clone());
+    let reload = reload_on_hangup(requests, host.logs.clone(), args.config.clone(), tls, core.clone());
     host.supervisor.spawn("reload", until(host.supervisor.shutdown().clone(), reload));
     let lost = match &store.lease {
         Some(lease) => {
