@@ -74,7 +74,7 @@ fn credentials(place: &Place, provider: &str) -> Result<Credentials> {
         })
     };
     let access_key_id = needed("access_key")?;
-    if !access_key_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || access_key_id.len() > 128 {
+    if !is_key_id(access_key_id) {
         // The value is not shown: it may be the secret key, put in the wrong place.
         return Err(invalid(format!(
             "{provider}: access_key is not the id of an access key; are access_key and secret_key exchanged?"
@@ -88,6 +88,16 @@ fn credentials(place: &Place, provider: &str) -> Result<Credentials> {
         source: "the unit's spec",
     })
 }
+
+/// Whether this may be the id of an access key (IAM API, `AccessKey`: word characters, at most 128) and is not a secret key, which has
+/// 40 characters of Base64: one in four of them has neither `+` nor `/`, but all have small letters, and would be sent in the clear.
+fn is_key_id(text: &str) -> bool {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_secret = text.len() == SECRET_KEY_LENGTH && text.bytes().any(|byte| byte.is_ascii_lowercase());
+    is_word && !is_secret && text.len() <= 128
+}
+
+const SECRET_KEY_LENGTH: usize = 40;
 
 fn invalid(text: String) -> Fault {
     Fault::new(Kind::Invalid, text)
@@ -143,7 +153,9 @@ mod tests {
         assert!(
             text(&network, &[("access_key", "A"), ("secret_key", "None")]).contains("secret_key is missing")
         );
-        let exchanged = text(&network, &[("access_key", "se/cret"), ("secret_key", "A")]);
-        assert!(exchanged.contains("exchanged") && !exchanged.contains("se/cret"));
+        for secret in ["se/cret", "wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY"] {
+            let exchanged = text(&network, &[("access_key", secret), ("secret_key", "A")]);
+            assert!(exchanged.contains("exchanged") && !exchanged.contains(secret));
+        }
     }
 }

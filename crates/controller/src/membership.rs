@@ -238,10 +238,13 @@ struct Watcher {
 struct Gone;
 
 impl Watcher {
-    /// Hands on an event of some members.
+    /// Hands on an event of some members, if a look has not told it before: what happens between the connection and the first look
+    /// is heard of by both.
     async fn happened(&mut self, kind: MemberEventKind, members: Vec<Member>) -> Result<(), Gone> {
         for member in members {
-            self.tell(kind, member).await?;
+            if kind == MemberEventKind::Updated || !self.is_told(kind, &member) {
+                self.tell(kind, member).await?;
+            }
         }
         Ok(())
     }
@@ -251,16 +254,20 @@ impl Watcher {
     async fn look(&mut self, members: Vec<Member>) -> Result<(), Gone> {
         for member in members {
             let Some(kind) = member.standing() else { continue };
-            let told = NodeName::parse(&member.name).and_then(|node| self.known.get(&node));
-            let is_told = told.is_some_and(|(address, told)| {
-                let told = if *told == MemberEventKind::Updated { MemberEventKind::Joined } else { *told };
-                (Some(*address), told) == (member.address, kind)
-            });
-            if !is_told {
+            if !self.is_told(kind, &member) {
                 self.tell(kind, member).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether this is what was told of the member last.
+    fn is_told(&self, kind: MemberEventKind, member: &Member) -> bool {
+        let told = NodeName::parse(&member.name).and_then(|node| self.known.get(&node));
+        told.is_some_and(|(address, told)| {
+            let told = if *told == MemberEventKind::Updated { MemberEventKind::Joined } else { *told };
+            (Some(*address), told) == (member.address, kind)
+        })
     }
 
     async fn tell(&mut self, kind: MemberEventKind, member: Member) -> Result<(), Gone> {
