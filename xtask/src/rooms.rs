@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 7] = [
         "trustkeep-bench-vault",
         "xtask",
     ],
-    &["trustkeep", "trustkeep-bench-rig"],
+    &["trustkeep", "trustkeep-bench-rig", "trustkeep-emulator"],
     &["trustkeep-vault", "trustkeep-ledger", "trustkeep-auditor", "trustkeep-agent", "trustkeep-controller"],
     &["trustkeep-scalar-client", "trustkeep-scalar-domain"],
     &[

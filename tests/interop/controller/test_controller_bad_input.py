@@ -124,6 +124,25 @@ def place(tmp_path_factory):
     assert "panicked" not in log and SECRET not in log
 
 
+@contextlib.contextmanager
+def connected(place, port):
+    """A connection on TLS."""
+    context = ssl.create_default_context(cafile=place.controller.ca)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            yield stream
+
+
+def asked_as_written(place, port, method, path, token_header):
+    """Status, head and body of what a path is answered with that no client would send so: they put paths in order."""
+    with connected(place, port) as stream:
+        head = f"{method} {path} HTTP/1.1\r\nhost: x\r\n{token_header}: {place.owner}\r\nconnection: close\r\n"
+        stream.sendall(f"{head}content-length: 2\r\n\r\n{{}}".encode())
+        answer = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), head, body
+
+
 def quoted(value):
     """As YAML has it."""
     return json.dumps(value, ensure_ascii=False)
@@ -227,11 +246,9 @@ def test_a_body_has_a_limit(place):
 def test_a_head_has_a_limit(place):
     # All of it and nothing more: who is still sending when the connection is closed may not hear the answer.
     head = f"GET {BASE}/vcs HTTP/1.1\r\nhost: 127.0.0.1\r\nx-much: ".encode().ljust(HEAD_BYTES_MAX, b"x")
-    context = ssl.create_default_context(cafile=place.controller.ca)
-    with socket.create_connection(("127.0.0.1", place.controller.port), timeout=30) as plain:
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
-            stream.sendall(head)
-            assert stream.recv(4096).startswith(b"HTTP/1.1 431 ")
+    with connected(place, place.controller.port) as stream:
+        stream.sendall(head)
+        assert stream.recv(4096).startswith(b"HTTP/1.1 431 ")
     assert place.state()
 
 
@@ -290,16 +307,9 @@ def test_a_document_is_a_text(place, given):
 )
 def test_what_is_not_there(place, method, path, status):
     path = path.format(vcid=place.vcid, node=place.node)
-    # As it is written: a client would put paths in order.
-    context = ssl.create_default_context(cafile=place.controller.ca)
     before = place.state()
-    with socket.create_connection(("127.0.0.1", place.controller.port), timeout=30) as plain:
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
-            head = f"{method} {BASE}{path} HTTP/1.1\r\nhost: x\r\nx-vcc-access-token: {place.owner}\r\nconnection: close\r\n"
-            connection.sendall(f"{head}content-length: 2\r\n\r\n{{}}".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-    head, _, body = answer.partition("\r\n\r\n")
-    assert int(head.split()[1]) == status, answer[:500]
+    answered, head, body = asked_as_written(place, place.controller.port, method, BASE + path, "x-vcc-access-token")
+    assert answered == status, body[:500]
     assert SHAPE.fullmatch(json.loads(body)["message"]) and len(body) < 1000, body
     assert ("allow: " in head.lower()) == (status == 405), head
     assert place.state() == before
@@ -568,17 +578,10 @@ def test_nodes_that_cannot_be_added(place, body, status, says):
 )
 def test_the_vault_gives_users_their_part_alone(place, method, path):
     before = place.state()
-    context = ssl.create_default_context(cafile=place.controller.ca)
-    with socket.create_connection(("127.0.0.1", place.controller.vault_port), timeout=30) as plain:
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
-            head = f"{method} /v1/{path} HTTP/1.1\r\nhost: x\r\nx-vault-token: {place.owner}\r\nconnection: close\r\n"
-            connection.sendall(f"{head}content-length: 2\r\n\r\n{{}}".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-    head, _, body = answer.partition("\r\n\r\n")
-    status = int(head.split()[1])
-    assert status in (307, 400, 403, 404, 405, 415), answer
+    status, _, body = asked_as_written(place, place.controller.vault_port, method, f"/v1/{path}", "x-vault-token")
+    assert status in (307, 400, 403, 404, 405, 415), body
     # As Vault puts paths in order, it says so and answers there.
-    assert status == 307 or "errors" in json.loads(body), answer
+    assert status == 307 or "errors" in json.loads(body), body
     assert place.state() == before
     assert place.controller.secret("GET", "auth/token/lookup-self", place.owner).status_code == 200
 

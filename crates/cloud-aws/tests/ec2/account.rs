@@ -10,9 +10,9 @@ use trustkeep_aws::{Call, Client, Context, Credentials, Env, Retry};
 use trustkeep_cloud::{DiskOrder, Order, Place};
 use trustkeep_cloud_aws::{Aws, Settings};
 use trustkeep_crypto::SecretString;
+use trustkeep_emulator::{Fate, Proxy};
 
 use crate::emulator::Emulator;
-use crate::proxy::Proxy;
 
 pub(crate) const REGION: &str = "ap-northeast-1";
 pub(crate) const ZONE: &str = "ap-northeast-1a";
@@ -46,31 +46,19 @@ impl Account {
     }
 
     pub(crate) async fn at(emulator: Emulator) -> Self {
-        let proxy = Proxy::before(&emulator.endpoint).await;
+        let proxy = Proxy::before(&emulator.endpoint).await.unwrap();
         let context = Context {
             env: Env::fixed([("AWS_ENDPOINT_URL_EC2", proxy.endpoint.clone())]),
             ..Context::process()
         };
-        let credentials = Credentials {
-            access_key_id: "AKIACONSOLE".into(),
-            secret_access_key: SecretString::new("secret".into()),
-            session_token: None,
-            expires_at: None,
-            source: "test",
-        };
-        let console = Client::builder("ec2", REGION)
-            .endpoint(&emulator.endpoint)
-            .credentials(Arc::new(Arc::new(credentials)))
-            .build()
-            .unwrap();
         let mut account = Account {
             aws: Aws::new(context, settings()).unwrap(),
             owner: unique(),
             subnet: String::new(),
             group: String::new(),
+            console: console("ec2", &emulator.endpoint),
             emulator,
             proxy,
-            console,
         };
         // moto makes its backend at the first request, and two at once are too many for that.
         static FIRST: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -123,6 +111,29 @@ impl Account {
             owner: self.owner.clone(),
         }
     }
+}
+
+/// A service at an endpoint, on behalf of the account's owner.
+pub(crate) fn console(service: &str, endpoint: &str) -> Client {
+    let credentials = Credentials {
+        access_key_id: "AKIACONSOLE".into(),
+        secret_access_key: SecretString::new("secret".into()),
+        session_token: None,
+        expires_at: None,
+        source: "test",
+    };
+    let client =
+        Client::builder(service, REGION).endpoint(endpoint).credentials(Arc::new(Arc::new(credentials)));
+    client.build().unwrap()
+}
+
+/// An error as EC2 words it.
+pub(crate) fn refuse(status: u16, code: &str, text: &str) -> Fate {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{text}</Message>\
+         </Error></Errors><RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>"
+    );
+    Fate::xml(status, body)
 }
 
 /// Short pauses and time limits, small pages.

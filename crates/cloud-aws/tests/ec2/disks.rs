@@ -1,8 +1,8 @@
 use serde_json::json;
 use trustkeep_cloud::{DiskState, Kind, Order, Provider as _};
+use trustkeep_emulator::Fate;
 
 use crate::account::{Account, ZONE, disk_order, order, text};
-use crate::proxy::Fate;
 
 #[tokio::test]
 async fn a_disk_outlives_the_machine_that_it_is_attached_to() {

@@ -1,11 +1,12 @@
 //! The emulators: started once a test process, stopped when it ends.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
+use trustkeep_emulator::Server;
 
 /// An emulator that answers.
 #[derive(Clone, Debug)]
@@ -43,7 +44,6 @@ fn moto() -> Option<Emulator> {
 }
 
 fn start_moto() -> Option<Started> {
-    let program = std::env::var("TRUSTKEEP_TEST_MOTO_SERVER").ok()?;
     let mut images = NamedTempFile::new().unwrap();
     images.write_all(images_of_moto().as_bytes()).unwrap();
     let environment = [
@@ -51,8 +51,8 @@ fn start_moto() -> Option<Started> {
         ("MOTO_ENABLE_AMI_VALIDATION", "true"),
         ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
     ];
-    let started = start(&[&program, "-H", "127.0.0.1", "-p", "0"], &environment);
-    Some(Started { _images: Some(images), ..started })
+    let server = Server::moto(&environment).unwrap()?;
+    Some(Started { server, _images: Some(images) })
 }
 
 fn ministack() -> Option<Emulator> {
@@ -65,14 +65,15 @@ fn ministack() -> Option<Emulator> {
             ("BIND_HOST", "127.0.0.1"),
             ("MINISTACK_REGION", crate::account::REGION),
         ];
-        Some(start(&[&program], &environment))
+        let server = Server::start(&[&program], &environment, Path::new(".")).unwrap();
+        Some(Started { server, _images: None })
     });
     of("MiniStack", "TRUSTKEEP_TEST_MINISTACK", started)
 }
 
 fn of(name: &'static str, variable: &str, started: &Option<Started>) -> Option<Emulator> {
     match started {
-        Some(started) => Some(Emulator { name, endpoint: started.endpoint.clone() }),
+        Some(started) => Some(Emulator { name, endpoint: started.server.endpoint.clone() }),
         None => {
             println!("SKIPPED cloud-aws ({name}): {variable} is not set");
             None
@@ -81,40 +82,9 @@ fn of(name: &'static str, variable: &str, started: &Option<Started>) -> Option<E
 }
 
 struct Started {
-    endpoint: String,
+    server: Server,
     /// Read when it is first asked about EC2.
     _images: Option<NamedTempFile>,
-    _shell: Child,
-    /// Closed when this process ends.
-    _pipe: ChildStdin,
-}
-
-/// Starts a server that prints `Running on http://...`. It ends when this process does, however that ends: its shell waits
-/// for the end of a pipe that only this process holds.
-fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Started {
-    let mut shell = Command::new("sh")
-        .args(["-c", r#""$@" 2>&1 & server=$!; exec >/dev/null; cat; kill $server"#, "emulator"])
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let pipe = shell.stdin.take().expect("a pipe");
-    let mut lines = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
-    let mut seen = Vec::new();
-    let endpoint = loop {
-        let Some(Ok(line)) = lines.next() else {
-            panic!("{arguments:?} did not start:\n{}", seen.join("\n"));
-        };
-        if let Some((_, address)) = line.split_once("Running on ") {
-            break address.split_whitespace().next().expect("an address").to_owned();
-        }
-        seen.push(line);
-    };
-    // What it prints later must go somewhere, or it would block.
-    std::thread::spawn(move || lines.for_each(drop));
-    Started { endpoint, _images: None, _shell: shell, _pipe: pipe }
 }
 
 /// Canonical's images by name, architecture and day, some that are not meant, and one of the account's own.

@@ -4,9 +4,9 @@ use serde_json::json;
 use trustkeep_aws::{Context, Env};
 use trustkeep_cloud::{Kind, Order, Provider as _};
 use trustkeep_cloud_aws::{Aws, Settings};
+use trustkeep_emulator::{Fate, Request};
 
-use crate::account::{Account, order, settings};
-use crate::proxy::{Fate, Request};
+use crate::account::{Account, order, refuse, settings};
 
 /// This happens to the first requests of RunInstances, one after the other; all else passes.
 fn run_meets(fates: Vec<Fate>) -> impl Fn(&Request) -> Fate + Send + Sync {
@@ -17,11 +17,11 @@ fn run_meets(fates: Vec<Fate>) -> impl Fn(&Request) -> Fate + Send + Sync {
 }
 
 fn throttled() -> Fate {
-    Fate::refuse(503, "RequestLimitExceeded", "Request limit exceeded.")
+    refuse(503, "RequestLimitExceeded", "Request limit exceeded.")
 }
 
 fn broken() -> Fate {
-    Fate::refuse(500, "InternalError", "An internal error has occurred")
+    refuse(500, "InternalError", "An internal error has occurred")
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn whatever_becomes_of_an_answer_one_machine_is_made() {
             ("lost", vec![Fate::CutAfter]),
             ("lost, and refused before", vec![throttled(), broken(), Fate::CutAfter]),
             ("reset", vec![Fate::CutBefore, Fate::CutBefore]),
-            ("garbled", vec![Fate::Answer(200, "<RunInstancesResponse><instances".into())]),
+            ("garbled", vec![Fate::xml(200, "<RunInstancesResponse><instances")]),
             ("lost thrice", vec![Fate::CutBefore, broken(), Fate::CutAfter]),
         ];
         for (case, fates) in cases {
@@ -95,7 +95,7 @@ async fn what_does_not_pass_ends_in_its_kind() {
             (broken(), Kind::Unavailable, "InternalError"),
             (Fate::CutBefore, Kind::Unavailable, "RunInstances"),
             (
-                Fate::refuse(
+                refuse(
                     500,
                     "InsufficientInstanceCapacity",
                     "We currently do not have sufficient m5.large capacity.",
@@ -104,7 +104,7 @@ async fn what_does_not_pass_ends_in_its_kind() {
                 "another instance_type",
             ),
             (
-                Fate::refuse(
+                refuse(
                     400,
                     "VcpuLimitExceeded",
                     "You have requested more vCPU capacity than your limit of 32.",
@@ -113,16 +113,12 @@ async fn what_does_not_pass_ends_in_its_kind() {
                 "Service Quotas",
             ),
             (
-                Fate::refuse(
-                    403,
-                    "UnauthorizedOperation",
-                    "You are not authorized to perform this operation.",
-                ),
+                refuse(403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
                 Kind::Denied,
                 "ec2:RunInstances",
             ),
             (
-                Fate::refuse(400, "InvalidParameterCombination", "The parameter BlockDeviceMapping is wrong"),
+                refuse(400, "InvalidParameterCombination", "The parameter BlockDeviceMapping is wrong"),
                 Kind::Invalid,
                 "BlockDeviceMapping",
             ),
@@ -172,12 +168,12 @@ async fn a_client_token_that_ec2_remembers_gives_no_dead_machine() {
                  <instanceState><code>48</code><name>{state}</name></instanceState><launchTime>{launched}</launchTime>\
                  </item></instancesSet></RunInstancesResponse>"
             );
-            Fate::Answer(200, body)
+            Fate::xml(200, body)
         };
         let fates = vec![
             earlier("terminated", "2026-01-01T00:00:00.000Z"),
             earlier("pending", "2026-01-01T00:00:00.000Z"),
-            Fate::refuse(
+            refuse(
                 400,
                 "IdempotentParameterMismatch",
                 "Arguments on this idempotent request are inconsistent",
@@ -204,13 +200,13 @@ async fn an_address_that_the_earlier_machine_still_holds_is_waited_for() {
         let (place, earlier) = (account.place(json!({})), Order { address: Some(address), ..order() });
         account.aws.create(&place, &earlier).await.unwrap();
         while !account.aws.delete(&place, &earlier.token).await.unwrap() {}
-        let in_use = || Fate::refuse(400, "InvalidIPAddress.InUse", "Address 10.0.2.77 is in use.");
+        let in_use = || refuse(400, "InvalidIPAddress.InUse", "Address 10.0.2.77 is in use.");
         let shutting_down = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-0end</instanceId>\
              <instanceState><code>32</code><name>shutting-down</name></instanceState>\
              <privateIpAddress>10.0.2.77</privateIpAddress></item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
         account.proxy.rule(move |request| match (request.action.as_str(), request.nth) {
             ("RunInstances", _) => in_use(),
-            ("DescribeInstances", 1) => Fate::Answer(200, shutting_down.into()),
+            ("DescribeInstances", 1) => Fate::xml(200, shutting_down),
             _ => Fate::Pass,
         });
         let order = Order { address: Some(address), ..order() };
@@ -232,10 +228,9 @@ async fn a_machine_that_is_not_listed_yet_is_not_taken_for_gone() {
         let (place, order) = (account.place(json!({})), order());
         // As EC2 does for some seconds.
         account.proxy.rule(|request| match request.action.as_str() {
-            "DescribeInstances" => Fate::Answer(
-                200,
-                "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".into(),
-            ),
+            "DescribeInstances" => {
+                Fate::xml(200, "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>")
+            }
             _ => Fate::Pass,
         });
         let made = account.aws.create(&place, &order).await.unwrap();

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use futures::future::join_all;
 use serde_json::json;
 use trustkeep_cloud::{Kind, MachineState, Provider as _};
+use trustkeep_emulator::Fate;
 
-use crate::account::{Account, KEY, order, text, unique};
-use crate::proxy::Fate;
+use crate::account::{Account, KEY, order, refuse, text, unique};
 
 #[tokio::test]
 async fn a_machine_is_made_once_powered_and_removed() {
@@ -128,7 +128,7 @@ async fn fixed_addresses_are_kept_and_checked() {
         assert_eq!(account.proxy.seen("RunInstances").len(), run, "nothing was asked for");
         // In EC2's words, which neither emulator has.
         account.proxy.rule(|request| match request.action.as_str() {
-            "RunInstances" => Fate::refuse(400, "InvalidIPAddress.InUse", "Address 10.0.2.40 is in use."),
+            "RunInstances" => refuse(400, "InvalidIPAddress.InUse", "Address 10.0.2.40 is in use."),
             _ => Fate::Pass,
         });
         let fault = account.aws.create(&place, &at("10.0.2.40")).await.unwrap_err();

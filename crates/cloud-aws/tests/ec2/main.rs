@@ -6,8 +6,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "tests report by panicking, and say on the terminal what they skipped"
 )]
@@ -18,7 +16,6 @@ mod emulator;
 mod faults;
 mod images;
 mod machines;
-mod proxy;
 mod refusals;
 mod rights;
 mod spot;

@@ -2,9 +2,9 @@ use serde_json::json;
 use trustkeep_aws::{Context, Env};
 use trustkeep_cloud::{Kind, Provider as _};
 use trustkeep_cloud_aws::Aws;
+use trustkeep_emulator::Fate;
 
-use crate::account::{Account, order, settings};
-use crate::proxy::Fate;
+use crate::account::{Account, order, refuse, settings};
 
 #[tokio::test]
 async fn only_the_credentials_of_the_spec_count() {
@@ -43,7 +43,7 @@ async fn keys_that_aws_refuses_are_the_users_to_mend() {
         for (code, status) in
             [("AuthFailure", 401), ("InvalidClientTokenId", 403), ("SignatureDoesNotMatch", 403)]
         {
-            account.proxy.rule(move |_| Fate::refuse(status, code, words));
+            account.proxy.rule(move |_| refuse(status, code, words));
             for fault in [
                 account.aws.create(&place, &order()).await.unwrap_err(),
                 account.aws.list_disks(&place, &account.owner).await.unwrap_err(),

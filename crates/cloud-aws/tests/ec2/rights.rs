@@ -1,15 +1,13 @@
 //! The policy that the documentation gives is enough, and what lacks is named: moto checks keys, signatures and actions.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use trustkeep_aws::{Call, Client, Credentials};
+use trustkeep_aws::Call;
 use trustkeep_cloud::{Kind, Order, Place, Provider as _};
 use trustkeep_crypto::SecretString;
 
-use crate::account::{Account, REGION, disk_order, order, text};
+use crate::account::{Account, console, disk_order, order, text};
 use crate::emulator::Emulator;
 
 #[tokio::test]
@@ -59,18 +57,7 @@ async fn the_documented_policy_is_enough_and_less_is_refused() {
 
 /// An access key of a new user with this policy.
 async fn user(endpoint: &str, name: &str, policy: &Value) -> (String, String) {
-    let credentials = Credentials {
-        access_key_id: "AKIACONSOLE".into(),
-        secret_access_key: SecretString::new("secret".into()),
-        session_token: None,
-        expires_at: None,
-        source: "test",
-    };
-    let iam = Client::builder("iam", REGION)
-        .endpoint(endpoint)
-        .credentials(Arc::new(Arc::new(credentials)))
-        .build()
-        .unwrap();
+    let iam = console("iam", endpoint);
     let policy = policy.to_string();
     let user = ("UserName", name);
     let mut key = String::new();

@@ -5,7 +5,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::engine::{CALL_WITHIN, Engine, escaped};
+use super::engine::{Engine, escaped};
 use super::ssh_hosts::{CHANGE_WITHIN, remove, start};
 use crate::fault::{Fault, Kind, Result};
 
@@ -35,11 +35,6 @@ pub(super) async fn clean(engine: &mut Engine, id: &str) -> Result<()> {
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Created {
-        id: String,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
     struct Ended {
         status_code: i64,
     }
@@ -61,15 +56,14 @@ pub(super) async fn clean(engine: &mut Engine, id: &str) -> Result<()> {
         "HostConfig": { "Privileged": true, "NetworkMode": "host" },
     });
     let path = format!("/containers/create?name={name}");
-    let cleaner: Created =
-        engine.call(Method::POST, &path, Some(Bytes::from(wanted.to_string())), CALL_WITHIN).await?;
+    let cleaner = engine.create(&path, Bytes::from(wanted.to_string())).await?;
     let cleaning = async {
-        start(engine, &cleaner.id).await?;
-        let path = format!("/containers/{}/wait", escaped(&cleaner.id));
+        start(engine, &cleaner).await?;
+        let path = format!("/containers/{}/wait", escaped(&cleaner));
         engine.call::<Ended>(Method::POST, &path, None, CHANGE_WITHIN).await
     };
     let ended = cleaning.await;
-    remove(engine, &cleaner.id).await?;
+    remove(engine, &cleaner).await?;
     match ended?.status_code {
         0 => Ok(()),
         code => Err(Fault::new(

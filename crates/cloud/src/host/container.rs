@@ -128,19 +128,11 @@ pub(super) async fn inspect(engine: &mut Engine, id: &str) -> Result<Option<Insp
 
 /// Makes the container; it does not run yet.
 pub(super) async fn create(engine: &mut Engine, wanted: &BaseContainer) -> Result<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Created {
-        id: String,
-    }
-
     let body = creation(wanted)?;
     let path = format!("/containers/create?name={}", escaped(&wanted.name));
-    let created: Created =
-        engine.call(Method::POST, &path, Some(body), CALL_WITHIN).await.map_err(|fault| {
-            if refusal::is_missing(&fault) { fault.during(format!("image {}", wanted.image)) } else { fault }
-        })?;
-    Ok(created.id)
+    engine.create(&path, body).await.map_err(|fault| {
+        if refusal::is_missing(&fault) { fault.during(format!("image {}", wanted.image)) } else { fault }
+    })
 }
 
 /// What is sent to make it: zeroised when it was sent, because the environment may hold secrets.

@@ -113,6 +113,16 @@ impl Engine {
         })
     }
 
+    /// Makes something that has an id, and gives it.
+    pub(super) async fn create(&mut self, path: &str, wanted: Bytes) -> Result<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Created {
+            id: String,
+        }
+        Ok(self.call::<Created>(Method::POST, path, Some(wanted), CALL_WITHIN).await?.id)
+    }
+
     /// A call whose answer says nothing.
     pub(super) async fn tell(&mut self, method: Method, path: &str, within: Duration) -> Result<()> {
         self.bytes(method, path, None, within).await.map(drop)

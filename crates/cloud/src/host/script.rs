@@ -26,11 +26,6 @@ const SHELL: &str = "umask 077; script=$(mktemp) || exit; cat >\"$script\" && ch
 pub(super) async fn run(session: &Session, container: &str, script: &str) -> Result<()> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Created {
-        id: String,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
     struct Ended {
         exit_code: Option<i64>,
     }
@@ -39,9 +34,8 @@ pub(super) async fn run(session: &Session, container: &str, script: &str) -> Res
     let command = ["/bin/sh", "-c", SHELL, "sh", &script.len().to_string()].map(str::to_owned);
     let wanted = json!({ "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": command });
     let path = format!("/containers/{}/exec", escaped(container));
-    let created: Created =
-        engine.call(Method::POST, &path, Some(Bytes::from(wanted.to_string())), CALL_WITHIN).await?;
-    let path = format!("/exec/{}/start", escaped(&created.id));
+    let exec = engine.create(&path, Bytes::from(wanted.to_string())).await?;
+    let path = format!("/exec/{}/start", escaped(&exec));
     let started = json!({ "Detach": false, "Tty": false }).to_string();
     let (process, _engine) = engine.upgrade(&path, Bytes::from(started)).await?;
     let (mut output, mut input) = tokio::io::split(TokioIo::new(process));
@@ -67,7 +61,7 @@ pub(super) async fn run(session: &Session, container: &str, script: &str) -> Res
     };
     let mut engine = Engine::open(session).await?;
     let ended: Ended =
-        engine.call(Method::GET, &format!("/exec/{}/json", escaped(&created.id)), None, CALL_WITHIN).await?;
+        engine.call(Method::GET, &format!("/exec/{}/json", escaped(&exec)), None, CALL_WITHIN).await?;
     match ended.exit_code {
         Some(0) => Ok(()),
         Some(code) => {

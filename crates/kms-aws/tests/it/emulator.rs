@@ -92,7 +92,7 @@ async fn the_environment_alone_is_enough() {
     let (_, arn) = moto.create_key(json!({})).await;
     let variables = [
         ("VAULT_AWSKMS_SEAL_KEY_ID", arn.as_str()),
-        ("AWS_KMS_ENDPOINT", &moto.url),
+        ("AWS_KMS_ENDPOINT", moto.endpoint()),
         ("AWS_ACCESS_KEY_ID", "AKIATEST"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];

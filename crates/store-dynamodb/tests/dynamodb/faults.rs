@@ -8,12 +8,13 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::json;
+use trustkeep_emulator::{Fate, Proxy, Request};
 use trustkeep_store::ColumnType::{Int, Text};
 use trustkeep_store::{Commit, Error, Key, Row, Store, Table};
 use trustkeep_store_dynamodb::{DynamoStore, Settings};
 
 use crate::emulator::{self, Emulator};
-use crate::proxy::{Fate, Proxy, Request};
 
 struct Setup {
     proxy: Proxy,
@@ -27,7 +28,7 @@ struct Setup {
 async fn setups(change: impl Fn(&mut Settings)) -> Vec<Setup> {
     let mut setups = Vec::new();
     for emulator in [Emulator::dynamodb_local(), Emulator::moto()].into_iter().flatten() {
-        let proxy = Proxy::before(&emulator.endpoint).await;
+        let proxy = Proxy::before(&emulator.endpoint).await.unwrap();
         let mut settings = emulator.settings();
         change(&mut settings);
         let direct = emulator::open(settings.clone()).await;
@@ -59,12 +60,25 @@ fn first(action: &'static str, count: usize, fate: Fate) -> impl Fn(&Request) ->
     move |request| if request.action == action && request.nth < count { fate.clone() } else { Fate::Pass }
 }
 
+/// An error as DynamoDB words it.
+fn refuse(status: u16, code: &str, text: &str) -> Fate {
+    let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    Fate::json(status, &json!({ "__type": code, "message": text }))
+}
+
+/// A transaction that was cancelled for the items of these reasons.
+fn cancel(codes: &[&str]) -> Fate {
+    let reasons: Vec<_> = codes.iter().map(|code| json!({ "Code": code })).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled",
+        "CancellationReasons": reasons,
+    });
+    Fate::json(400, &body)
+}
+
 fn throttled() -> Fate {
-    Fate::refuse(
-        400,
-        "ProvisionedThroughputExceededException",
-        "The level of configured throughput was exceeded",
-    )
+    refuse(400, "ProvisionedThroughputExceededException", "The level of configured throughput was exceeded")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +203,7 @@ async fn counters_under_faults_count_each_acknowledged_step_once() {
                 1 => Fate::CutBefore,
                 3 => Fate::CutAfter,
                 4 => throttled(),
-                6 => Fate::refuse(500, "InternalServerError", "try again"),
+                6 => refuse(500, "InternalServerError", "try again"),
                 _ => Fate::Pass,
             }
         });
@@ -286,7 +300,7 @@ async fn one_bad_commit_of_a_group_does_not_take_the_others_along() {
 async fn each_refusal_has_its_own_words() {
     let cases = [
         (
-            Fate::refuse(
+            refuse(
                 400,
                 "AccessDeniedException",
                 "User: arn:aws:iam::1:user/a is not authorized to perform: dynamodb:ConditionCheckItem on resource: x",
@@ -294,15 +308,11 @@ async fn each_refusal_has_its_own_words() {
             ["dynamodb:ConditionCheckItem", "fence_by_update", "fault.rows"],
         ),
         (
-            Fate::refuse(
-                400,
-                "ExpiredTokenException",
-                "The security token included in the request is expired",
-            ),
+            refuse(400, "ExpiredTokenException", "The security token included in the request is expired"),
             ["session token has expired", "eu-central-1", "TransactWriteItems"],
         ),
         (
-            Fate::refuse(400, "UnrecognizedClientException", "The security token is invalid"),
+            refuse(400, "UnrecognizedClientException", "The security token is invalid"),
             ["access key", "region eu-central-1", "TransactWriteItems"],
         ),
     ];
@@ -318,7 +328,7 @@ async fn each_refusal_has_its_own_words() {
             assert_eq!(setup.proxy.seen("TransactWriteItems").len(), 1, "repeating would not help");
         }
         setup.proxy.rule(|_| {
-            Fate::refuse(400, "AccessDeniedException", "not authorized to perform: dynamodb:CreateTable")
+            refuse(400, "AccessDeniedException", "not authorized to perform: dynamodb:CreateTable")
         });
         let other = Table::define("fault", "other").partition("name", Text).build().unwrap();
         let error = setup.store.create_tables(&[other]).await.unwrap_err();
@@ -371,7 +381,7 @@ async fn fencing_by_update_asks_for_no_condition_check_and_changes_nothing() {
 async fn collisions_with_other_writers_are_retried_as_new_requests() {
     for setup in setups(|settings| settings.max_retries = 4).await {
         for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
-            setup.proxy.rule(first("TransactWriteItems", 2, Fate::cancel(&["None", code])));
+            setup.proxy.rule(first("TransactWriteItems", 2, cancel(&["None", code])));
             let commit = setup.put(code, 1).expect_absent(&setup.rows, Key::of("nothing"));
             setup.store.commit(commit).await.unwrap();
             assert_eq!(setup.amount(code).await, Some(1));
@@ -383,7 +393,7 @@ async fn collisions_with_other_writers_are_retried_as_new_requests() {
                 .collect();
             assert_eq!(tokens.len(), 3, "a cancelled request is over; its token is not used again");
         }
-        setup.proxy.rule(|_| Fate::cancel(&["TransactionConflict"]));
+        setup.proxy.rule(|_| cancel(&["TransactionConflict"]));
         let error = setup.store.commit(setup.create("never", 1)).await.unwrap_err();
         assert!(matches!(&error, Error::Unavailable(text) if text.contains("collision")), "{error:?}");
         assert_eq!(setup.amount("never").await, None);

@@ -8,7 +8,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "tests report by panicking, and say on the terminal what they skipped"
 )]
@@ -16,6 +15,5 @@
 mod conformance;
 mod emulator;
 mod faults;
-mod proxy;
 mod schema;
 mod shared;

@@ -9,7 +9,7 @@ use super::{awskms, becomes_unsealed, initialize, moto, shares, start};
 async fn it_unseals_itself_at_initialisation_and_after_a_crash() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
-    let seal = awskms(&moto.address, &moto.new_key().await.unwrap(), "");
+    let seal = awskms(moto.address(), &moto.new_key().await.unwrap(), "");
     let mut server = start(dir.path(), &seal).await;
     let before = server.client().get("sys/seal-status").await.unwrap();
     assert_eq!((before.at("/type"), before.at("/recovery_seal")), (&json!("awskms"), &json!(true)));
@@ -58,7 +58,7 @@ async fn it_unseals_itself_at_initialisation_and_after_a_crash() {
 async fn it_waits_for_its_service_and_outlives_it() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
-    let gate = Gate::before(&moto.address).await.unwrap();
+    let gate = Gate::before(moto.address()).await.unwrap();
     let seal = awskms(&gate.address, &moto.new_key().await.unwrap(), "");
     let mut server = start(dir.path(), &seal).await;
     initialize(&mut server, json!({ "recovery_shares": 1, "recovery_threshold": 1 })).await;
@@ -88,7 +88,7 @@ async fn it_waits_for_its_service_and_outlives_it() {
 async fn a_missing_or_disabled_key_is_named() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), &awskms(&moto.address, "alias/none", "")).await;
+    let server = start(dir.path(), &awskms(moto.address(), "alias/none", "")).await;
     let answer =
         server.client().post("sys/init", json!({ "recovery_shares": 1, "recovery_threshold": 1 })).await;
     let answer = answer.unwrap();
@@ -102,11 +102,11 @@ async fn a_missing_or_disabled_key_is_named() {
     server.stop().await.unwrap();
 
     let key = moto.new_key().await.unwrap();
-    let mut server = start(dir.path(), &awskms(&moto.address, &key, "")).await;
+    let mut server = start(dir.path(), &awskms(moto.address(), &key, "")).await;
     initialize(&mut server, json!({ "recovery_shares": 1, "recovery_threshold": 1 })).await;
     server.stop().await.unwrap();
     moto.kms("DisableKey", json!({ "KeyId": key })).await.unwrap();
-    let server = start(dir.path(), &awskms(&moto.address, &key, "")).await;
+    let server = start(dir.path(), &awskms(moto.address(), &key, "")).await;
     eventually("the reason in the log", || async {
         Ok(server.log().contains("enable the key").then_some(()))
     })

@@ -85,7 +85,7 @@ async fn key_shares_are_replaced_and_a_root_token_is_made() {
 async fn recovery_and_break_glass_shares() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
-    let mut server = start(dir.path(), &awskms(&moto.address, &moto.new_key().await.unwrap(), "")).await;
+    let mut server = start(dir.path(), &awskms(moto.address(), &moto.new_key().await.unwrap(), "")).await;
     let flags =
         ["-recovery-shares=1", "-recovery-threshold=1", "-break-glass-shares=1", "-break-glass-threshold=1"];
     let made = json_of(&server, &[&["init"], &flags[..]].concat()).await;

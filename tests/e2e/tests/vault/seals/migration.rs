@@ -36,7 +36,7 @@ async fn key_shares_to_a_service_to_another_and_back() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (moto.new_key().await.unwrap(), moto.new_key().await.unwrap());
-    let gates = (Gate::before(&moto.address).await.unwrap(), Gate::before(&moto.address).await.unwrap());
+    let gates = (Gate::before(moto.address()).await.unwrap(), Gate::before(moto.address()).await.unwrap());
     let mut server = start(dir.path(), "").await;
     let made = initialize(&mut server, json!({ "secret_shares": 3, "secret_threshold": 2 })).await;
     let keys = shares(&made, "/keys_base64");
@@ -98,7 +98,7 @@ async fn key_shares_to_a_service_to_another_and_back() {
 async fn break_glass_shares_survive_the_loss_of_the_service() {
     let Some(moto) = moto().await else { return };
     let dir = tempfile::tempdir().unwrap();
-    let seal = awskms(&moto.address, &moto.new_key().await.unwrap(), "");
+    let seal = awskms(moto.address(), &moto.new_key().await.unwrap(), "");
     let mut server = start(dir.path(), &seal).await;
     let fields = json!({
         "recovery_shares": 1, "recovery_threshold": 1, "break_glass_shares": 3, "break_glass_threshold": 2,

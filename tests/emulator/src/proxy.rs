@@ -1,20 +1,20 @@
-//! A proxy in front of an emulator that answers, forwards, delays or cuts as a test says: no emulator can be told to lose the
-//! answer to a request that it carried out.
-
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What happens to one request.
 #[derive(Clone, Debug)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// It is forwarded and answered.
     Pass,
-    /// It is not forwarded; this is the answer.
-    Answer(u16, String),
+    /// It is not forwarded; this is the answer: status, content type, body.
+    Answer(u16, &'static str, String),
     /// The connection is cut before anything is forwarded.
     CutBefore,
     /// It is forwarded and carried out; the connection is cut instead of the answer.
@@ -24,30 +24,38 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// An error as EC2 words it.
-    pub(crate) fn refuse(status: u16, code: &str, text: &str) -> Self {
-        let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{text}</Message>\
-             </Error></Errors><RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>"
-        );
-        Fate::Answer(status, body)
+    /// An answer of a service whose protocol is Query (EC2, IAM, STS).
+    pub fn xml(status: u16, body: impl Into<String>) -> Self {
+        Self::Answer(status, "text/xml;charset=UTF-8", body.into())
+    }
+
+    /// An answer of a service whose protocol is JSON (DynamoDB, KMS).
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::Answer(status, "application/x-amz-json-1.0", body.to_string())
     }
 }
 
-/// Decides on a request by its action (`RunInstances`), its parameters and how many of that action came before it.
+/// Decides on a request by its action (`RunInstances`, `PutItem`), its parameters and how many of that action came before it.
 type Rule = dyn Fn(&Request) -> Fate + Send + Sync;
 
 /// A request as the rule sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) action: String,
+pub struct Request {
+    /// The operation's name.
+    pub action: String,
     /// How many requests of this action came before.
-    pub(crate) nth: usize,
-    pub(crate) form: BTreeMap<String, String>,
+    pub nth: usize,
+    /// The parameters of the Query protocol; empty in the other.
+    pub form: BTreeMap<String, String>,
+    /// The parameters of the JSON protocol; null in the other.
+    pub body: Value,
 }
 
-pub(crate) struct Proxy {
-    pub(crate) endpoint: String,
+/// A proxy in front of an emulator that answers, forwards, delays or cuts as a test says: no emulator can be told to lose the
+/// answer to a request that it carried out. Dropped, it takes no more connections.
+pub struct Proxy {
+    /// `http://127.0.0.1:port`
+    pub endpoint: String,
     shared: Arc<Shared>,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -59,14 +67,18 @@ struct Shared {
 }
 
 impl Proxy {
-    pub(crate) async fn before(endpoint: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// A proxy before the emulator at `http://host:port`; everything passes.
+    ///
+    /// # Errors
+    /// There is no port for it.
+    pub async fn before(endpoint: &str) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
         let shared = Arc::new(Shared {
             upstream: endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned(),
             rule: Mutex::new(Arc::new(|_: &Request| Fate::Pass)),
             seen: Mutex::default(),
         });
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let endpoint = format!("http://{}", listener.local_addr()?);
         let serving = shared.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -75,18 +87,18 @@ impl Proxy {
                 tokio::spawn(async move { serve(client, &shared).await.ok() });
             }
         });
-        Proxy { endpoint, shared, accepting }
+        Ok(Proxy { endpoint, shared, accepting })
     }
 
     /// From now on requests meet this fate; counting starts anew.
-    pub(crate) fn rule(&self, rule: impl Fn(&Request) -> Fate + Send + Sync + 'static) {
-        self.shared.seen.lock().unwrap().clear();
-        *self.shared.rule.lock().unwrap() = Arc::new(rule);
+    pub fn rule(&self, rule: impl Fn(&Request) -> Fate + Send + Sync + 'static) {
+        self.shared.seen.lock().clear();
+        *self.shared.rule.lock() = Arc::new(rule);
     }
 
     /// The requests since the last rule was set.
-    pub(crate) fn seen(&self, action: &str) -> Vec<Request> {
-        self.shared.seen.lock().unwrap().iter().filter(|request| request.action == action).cloned().collect()
+    pub fn seen(&self, action: &str) -> Vec<Request> {
+        self.shared.seen.lock().iter().filter(|request| request.action == action).cloned().collect()
     }
 }
 
@@ -96,20 +108,18 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
+async fn serve(mut client: TcpStream, shared: &Shared) -> anyhow::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let Some(message) = read_message(&mut client, &mut buffer).await? else { return Ok(()) };
         let request = {
-            let form: BTreeMap<String, String> = form_urlencoded::parse(&message.body).into_owned().collect();
-            let action = form["Action"].clone();
-            let mut seen = shared.seen.lock().unwrap();
-            let nth = seen.iter().filter(|request| request.action == action).count();
-            let request = Request { action, nth, form };
+            let mut request = message.request().context("a request without an action")?;
+            let mut seen = shared.seen.lock();
+            request.nth = seen.iter().filter(|earlier| earlier.action == request.action).count();
             seen.push(request.clone());
             request
         };
-        let rule = shared.rule.lock().unwrap().clone();
+        let rule = shared.rule.lock().clone();
         match rule(&request) {
             Fate::Pass => client.write_all(&forward(&shared.upstream, &message).await?).await?,
             Fate::Delay(time) => {
@@ -117,9 +127,9 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 tokio::time::sleep(time).await;
                 client.write_all(&answer).await?;
             }
-            Fate::Answer(status, body) => {
+            Fate::Answer(status, content_type, body) => {
                 let head = format!(
-                    "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml;charset=UTF-8\r\ncontent-length: {}\r\n\r\n",
+                    "HTTP/1.1 {status} Answer\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
                     body.len()
                 );
                 client.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await?;
@@ -145,10 +155,21 @@ impl Message {
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
+
+    /// The request that this is, the first of its action.
+    fn request(&self) -> Option<Request> {
+        if let Some(target) = self.header("x-amz-target") {
+            let (_, action) = target.rsplit_once('.')?;
+            let body = serde_json::from_slice(&self.body).unwrap_or_default();
+            return Some(Request { action: action.to_owned(), nth: 0, form: BTreeMap::new(), body });
+        }
+        let form: BTreeMap<_, _> = form_urlencoded::parse(&self.body).into_owned().collect();
+        Some(Request { action: form.get("Action")?.clone(), nth: 0, form, body: Value::Null })
+    }
 }
 
 /// One HTTP message with a content length, as both sides send them.
-async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Message>> {
+async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<Option<Message>> {
     let head_len = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at + 4;
@@ -157,26 +178,23 @@ async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
             return Ok(None);
         }
     };
-    let head = String::from_utf8_lossy(&buffer[..head_len]).into_owned();
-    let mut message = Message { head, body: Vec::new() };
-    let body_len = message.header("content-length").map_or(0, |length| length.parse().unwrap());
-    while buffer.len() < head_len + body_len {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
+    let head: Vec<u8> = buffer.drain(..head_len).collect();
+    let mut message = Message { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
+    let body_len = message.header("content-length").map_or(Ok(0), str::parse)?;
+    while buffer.len() < body_len {
+        anyhow::ensure!(stream.read_buf(buffer).await? > 0, "half a message");
     }
-    message.body = buffer[head_len..head_len + body_len].to_vec();
-    buffer.drain(..head_len + body_len);
+    message.body = buffer.drain(..body_len).collect();
     Ok(Some(message))
 }
 
 /// The server's whole answer, over a connection of its own.
-async fn forward(upstream: &str, message: &Message) -> std::io::Result<Vec<u8>> {
+async fn forward(upstream: &str, message: &Message) -> anyhow::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream).await?;
     server.write_all(message.head.as_bytes()).await?;
     server.write_all(&message.body).await?;
     let answer = read_message(&mut server, &mut Vec::new()).await?;
-    let answer = answer.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let answer = answer.context("no answer")?;
     // The connection to the client goes on, whatever becomes of the one to the server.
     let head: Vec<&str> = answer
         .head
