@@ -107,11 +107,12 @@ class Postgres:
         self.port = free_port()
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._run("pg_ctl", "start", "-s", "-w", "-D", data, "-l", f"{self._folder}/log", "-o", options)
-        # Stops the server at the end of the pipe, which only this process holds.
-        script = 'trap "" INT TERM; cat >/dev/null; "$1/pg_ctl" stop -s -m immediate -D "$2/data"; rm -rf "$2"'
+        # Stops the server at the end of the pipe, which only this process holds, and removes what it kept: half a minute for
+        # hundreds of databases.
+        script = 'trap "" INT TERM; cat >/dev/null; "$1/pg_ctl" stop -s -m immediate -D "$2/data"; echo stopped; rm -rf "$2"'
         self._keeper = subprocess.Popen(
             [*self._as_user, "sh", "-c", script, "keeper", self._programs, self._folder],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
         )
 
     def new_database(self, name):
@@ -134,7 +135,7 @@ class Postgres:
 
     def stop(self):
         self._keeper.stdin.close()
-        self._keeper.wait(processes.PATIENCE_SECONDS)
+        processes.line_with(self._keeper, self._keeper.stdout, "stopped")
 
     def _run(self, program, *arguments):
         command = [*self._as_user, str(self._programs / program), *arguments]
