@@ -36,6 +36,10 @@ use std::process::ExitCode;
 
 use trustkeep_contract_js::worker;
 
+/// How it behaves is set in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if worker::is_wanted(&arguments) {
