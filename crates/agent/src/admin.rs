@@ -244,7 +244,15 @@ impl Admin {
         loop {
             let mut work = Work::new(&self.0.agent);
             let outcome = match handler(&mut work, call).await {
-                Ok(answer) => work.commit().await.map(|()| answer).map_err(Refusal::from),
+                Ok(answer) => {
+                    let announced = work.unawaited();
+                    let committed = work.commit().await;
+                    // What is answered may lead others to the key at once.
+                    if let (Ok(()), Some(announced)) = (&committed, announced) {
+                        announced.wait(&self.0.agent).await;
+                    }
+                    committed.map(|()| answer).map_err(Refusal::from)
+                }
                 Err(refused) => Err(refused),
             };
             match outcome {

@@ -46,7 +46,7 @@ pub struct Receipt {
     /// Which messages its sender wants back the same way.
     pub return_route: ReturnRoute,
     /// What goes back the same way; nobody else sends it.
-    pub back: Option<Outgoing>,
+    pub back: Option<Box<Outgoing>>,
 }
 
 impl Agent {
@@ -81,7 +81,9 @@ impl Agent {
             let received = Received { message: message.clone(), sender, recipient, connection };
             protocols::handle(&mut work, &received).await?;
             let back = match brought_by.filter(|_| answers).map(|sender| sender.to_string()) {
-                Some(sender) => work.take_outgoing(|outgoing| outgoing.goes_back(&sender, &return_route)),
+                Some(sender) => {
+                    work.take_outgoing(|outgoing| outgoing.goes_back(&sender, &return_route)).map(Box::new)
+                }
                 None => None,
             };
             match work.commit().await {

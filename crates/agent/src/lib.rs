@@ -39,6 +39,7 @@ pub use inbound::{Receipt, Received};
 pub use peer::Target;
 pub use provision::provision_did;
 pub use resolver::{DocumentSource, resolve};
+pub use route::Announced;
 pub use settings::{Settings, TransportSettings, Webhook};
 pub use stored::Stored;
 pub use trustkeep_didcomm::document::DOCUMENT_BYTES_MAX;

@@ -1,13 +1,23 @@
 //! Where we are reached: at our own endpoints, or through a mediator.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use trustkeep_didcomm::{Message, Verkey};
 
-use crate::protocols::mediation::{self, Mediation, MediationState};
-use crate::{Connection, Error, Result, Stored, Work};
+use crate::protocols::mediation::{self, Mediation, MediationState, RoutedKey};
+use crate::{Agent, Connection, Error, Outgoing, Result, Stored, Work};
 
 /// Under which name a connection notes its mediator.
 const METADATA: &str = "mediation";
+/// How long a mediator has to say that it knows a key. What goes to others leaves then all the same: it may know the key and
+/// not say so.
+const KNOWN_TIME_MAX: Duration = Duration::from_secs(5);
+/// How often the wallet is looked at though nobody told of anything.
+const POLL: Duration = Duration::from_secs(1);
 
 /// Where others send messages for us, and what they wrap them for.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +25,15 @@ pub(crate) struct Route {
     pub(crate) endpoints: Vec<String>,
     pub(crate) routing_keys: Vec<Verkey>,
     mediation: Option<Mediation>,
+}
+
+/// A key of ours that a mediator was told of. Until it knows the key, whatever is sent to it there is lost (RFC 0211).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// The key, base58.
+    pub key: String,
+    /// The connection with the mediator.
+    pub mediator: String,
 }
 
 /// What the controller says of it.
@@ -104,5 +123,39 @@ impl Route {
             Some(mediation) => mediation::announce(work, mediation, add, remove).await,
             None => Ok(None),
         }
+    }
+}
+
+impl Announced {
+    /// Whether a message is to wait for it: all but those to the mediator.
+    pub(crate) fn concerns(&self, outgoing: &Outgoing) -> bool {
+        outgoing.connection_id.as_ref() != Some(&self.mediator)
+    }
+
+    /// Waits until the mediator has said that it knows the key, but not for ever.
+    pub(crate) async fn wait(&self, agent: &Agent) {
+        let known = async {
+            loop {
+                let mut changed = pin!(agent.wakes().routed());
+                changed.as_mut().enable();
+                match self.is_known(agent).await {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(%error, "what a mediator knows cannot be read"),
+                }
+                // Others tell of what they noted; who was not told looks by himself.
+                let _ = timeout(POLL, changed).await;
+            }
+        };
+        if timeout(KNOWN_TIME_MAX, known).await.is_err() {
+            let Self { key, mediator } = self;
+            tracing::info!(key, connection = mediator, "the mediator has not said that it knows a key");
+        }
+    }
+
+    async fn is_known(&self, agent: &Agent) -> Result<bool> {
+        let key: Verkey = self.key.parse()?;
+        let routes = RoutedKey::of_key(&mut Work::new(agent), &key).await?;
+        Ok(routes.iter().any(|route| route.connection_id.as_ref() == Some(&self.mediator)))
     }
 }

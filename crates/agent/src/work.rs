@@ -13,6 +13,7 @@ use trustkeep_didcomm::{Keypair, Message, MessageType, Prefix, Recipient, Verkey
 use trustkeep_wallet::queue::{Entry, Lane};
 use trustkeep_wallet::{Batch, Expect, KeyAlgorithm, Query, Record, StoredKey, Tag, Write};
 
+use crate::route::Announced;
 use crate::transport::Places;
 use crate::{Agent, Error, Result, Settings, Target};
 
@@ -33,6 +34,8 @@ pub struct Work {
     keys: Vec<Write>,
     events: Vec<(Lane, Entry)>,
     outgoing: Vec<(Lane, Outgoing)>,
+    announced: Option<Announced>,
+    has_routes: bool,
 }
 
 /// A packed message on its way.
@@ -56,6 +59,9 @@ pub struct Outgoing {
     /// When it was queued, in seconds since 1970.
     #[serde(default)]
     pub queued_at: i64,
+    /// What our mediator is to know before it leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Announced>,
 }
 
 #[derive(Debug)]
@@ -90,6 +96,8 @@ impl Work {
             keys: Vec::new(),
             events: Vec::new(),
             outgoing: Vec::new(),
+            announced: None,
+            has_routes: false,
         }
     }
 
@@ -274,6 +282,7 @@ impl Work {
             thread,
             is_wrapped: !target.routing_keys.is_empty(),
             queued_at: self.now.as_second(),
+            after: None,
         };
         self.outgoing.push((Lane { queue: OUTBOUND, name: lane.to_owned() }, outgoing));
         Ok(())
@@ -290,8 +299,25 @@ impl Work {
 
     /// Takes one message that would leave after this unit, the first that fits: whoever takes it sends it himself.
     pub fn take_outgoing(&mut self, fits: impl Fn(&Outgoing) -> bool) -> Option<Outgoing> {
-        let index = self.outgoing.iter().position(|(_, outgoing)| fits(outgoing))?;
+        let index = self.outgoing.iter().position(|(_, outgoing)| !self.waits(outgoing) && fits(outgoing))?;
         Some(self.outgoing.remove(index).1)
+    }
+
+    /// Notes that a mediator is told of a key: what else this unit sends leaves when it knows the key, for that may be
+    /// answered to it.
+    pub(crate) fn announced(&mut self, announced: Announced) {
+        self.announced = Some(announced);
+    }
+
+    /// What a mediator was told of, if no message of this unit waits for it: then it is for the caller to wait.
+    pub(crate) fn unawaited(&self) -> Option<Announced> {
+        let is_awaited = self.outgoing.iter().any(|(_, outgoing)| self.waits(outgoing));
+        self.announced.clone().filter(|_| !is_awaited)
+    }
+
+    /// Notes that a mediator knows another key than before.
+    pub(crate) fn routes_changed(&mut self) {
+        self.has_routes = true;
     }
 
     /// Tells the controller something, after what was told before in the same lane.
@@ -334,7 +360,11 @@ impl Work {
             places.insert(&lane);
             batch.enqueue(lane, entry);
         }
-        for (lane, outgoing) in self.outgoing {
+        if self.has_routes {
+            places.insert_routes();
+        }
+        for (lane, mut outgoing) in self.outgoing {
+            outgoing.after = self.announced.clone().filter(|announced| announced.concerns(&outgoing));
             let payload =
                 serde_json::to_string(&outgoing).map_err(|error| Error::Internal(error.to_string()))?;
             places.insert(&lane);
@@ -363,6 +393,10 @@ impl Work {
         }
         self.asked.push((query.clone(), names.clone()));
         Ok(names)
+    }
+
+    fn waits(&self, outgoing: &Outgoing) -> bool {
+        self.announced.as_ref().is_some_and(|announced| announced.concerns(outgoing))
     }
 
     fn recipients(&self, keys: &[Verkey]) -> Result<Vec<Recipient>> {

@@ -56,10 +56,13 @@ impl Courier for Outbound {
             Ok(outgoing) => outgoing,
             Err(error) => return futures::future::ready(Outcome::Failed(error.to_string())).boxed(),
         };
-        let written = self.sessions.offer(&outgoing);
-        let (agent, http, upgrades) = (self.agent.clone(), self.http.clone(), self.upgrades.clone());
+        let (agent, sessions) = (self.agent.clone(), self.sessions.clone());
+        let (http, upgrades) = (self.http.clone(), self.upgrades.clone());
         async move {
-            if let Some(written) = written
+            if let Some(announced) = &outgoing.after {
+                announced.wait(&agent).await;
+            }
+            if let Some(written) = sessions.offer(&outgoing)
                 && written.await.is_ok()
             {
                 metrics::counter!("agent_messages_sent_total", "transport" => "session").increment(1);

@@ -3,6 +3,7 @@
 mod faults;
 mod forwards;
 mod http;
+mod routes;
 mod sockets;
 mod webhooks;
 
@@ -20,7 +21,7 @@ use trustkeep_wallet::{Backend, Batch, MemoryWallet, Query, Wallet};
 
 use super::*;
 use crate::protocols::{basic_message, connections};
-use crate::{OUTBOUND, Outgoing, State, Work};
+use crate::{Announced, OUTBOUND, Outgoing, State, Work};
 
 /// Long enough for everything here, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,6 +131,18 @@ async fn connect(inviter: &mut House, invitee: &mut House) -> (String, String) {
 
 /// Puts a message for anyone on the queue.
 async fn enqueue(agent: &Agent, lane: &str, endpoint: &str, recipient: &str, envelope: &str) {
+    enqueue_after(agent, lane, endpoint, recipient, envelope, None).await;
+}
+
+/// The same, which leaves when a mediator knows a key.
+async fn enqueue_after(
+    agent: &Agent,
+    lane: &str,
+    endpoint: &str,
+    recipient: &str,
+    envelope: &str,
+    after: Option<Announced>,
+) {
     let outgoing = Outgoing {
         endpoint: endpoint.to_owned(),
         recipient: recipient.to_owned(),
@@ -138,6 +151,7 @@ async fn enqueue(agent: &Agent, lane: &str, endpoint: &str, recipient: &str, env
         thread: None,
         is_wrapped: false,
         queued_at: agent.clock().now().as_second(),
+        after,
     };
     let payload = serde_json::to_string(&outgoing).unwrap();
     let lane = Lane { queue: OUTBOUND, name: lane.to_owned() };

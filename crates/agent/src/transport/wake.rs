@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use trustkeep_wallet::queue::{Lane, SHARDS, shard_name};
 
 use crate::{EVENTS, OUTBOUND};
@@ -12,13 +13,17 @@ use crate::{EVENTS, OUTBOUND};
 /// The queues that are worked off here.
 const QUEUES: [&str; 2] = [OUTBOUND, EVENTS];
 const PLACES: usize = QUEUES.len() * SHARDS as usize;
+/// The bit, and what others are told, of what our mediators know.
+const ROUTES: u32 = 1 << 31;
+const ROUTED: &str = "routed";
+const _: () = assert!(PLACES < 31);
 
 /// Others are told by this and a key that something is set aside for its owner.
 pub(crate) const WAITING: &str = "waiting/";
 /// Keys that others are told of at once.
 const KEYS_MAX: usize = 10_000;
 
-/// A set of shards of all queues: a bit each.
+/// A set of shards of all queues, and what our mediators know: a bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places(u32);
 
@@ -26,6 +31,7 @@ pub(crate) struct Places(u32);
 #[derive(Debug)]
 pub(crate) struct Wakes {
     workers: [Notify; PLACES],
+    routed: Notify,
     /// The shards that are worked off here.
     held: AtomicU32,
     /// The shards of others that they are to be told of.
@@ -39,12 +45,18 @@ impl Places {
     pub(crate) fn insert(&mut self, lane: &Lane) {
         self.0 |= bit(place(lane.queue, lane.shard()));
     }
+
+    /// A mediator knows another key than before.
+    pub(crate) fn insert_routes(&mut self) {
+        self.0 |= ROUTES;
+    }
 }
 
 impl Default for Wakes {
     fn default() -> Self {
         Self {
             workers: std::array::from_fn(|_| Notify::new()),
+            routed: Notify::new(),
             held: AtomicU32::new(0),
             untold: AtomicU32::new(0),
             keys: Mutex::default(),
@@ -61,6 +73,9 @@ impl Wakes {
                 worker.notify_one();
             }
         }
+        if places.0 & ROUTES != 0 {
+            self.routed.notify_waiters();
+        }
         let others = places.0 & !self.held.load(Ordering::Relaxed);
         if others != 0 {
             self.untold.fetch_or(others, Ordering::AcqRel);
@@ -68,8 +83,11 @@ impl Wakes {
         }
     }
 
-    /// Another process says that there is something new in a shard, `outbound/3`.
+    /// Another process says that there is something new in a shard, `outbound/3`, or that a mediator knows another key.
     pub(crate) fn told(&self, shard: &str) {
+        if shard == ROUTED {
+            self.routed.notify_waiters();
+        }
         let Some((queue, number)) = shard.rsplit_once('/') else { return };
         if !QUEUES.contains(&queue) {
             return;
@@ -82,6 +100,12 @@ impl Wakes {
     /// Whoever works is to look.
     pub(crate) fn wake_all(&self) {
         self.workers.iter().for_each(Notify::notify_one);
+        self.routed.notify_waiters();
+    }
+
+    /// Told when a mediator knows another key than before, from when it is enabled or polled first.
+    pub(crate) fn routed(&self) -> Notified<'_> {
+        self.routed.notified()
     }
 
     pub(crate) fn wake(&self, queue: &str, shard: u16) {
@@ -128,6 +152,7 @@ impl Wakes {
             let names = QUEUES.iter().flat_map(|queue| (0..SHARDS).map(move |shard| (*queue, shard)));
             let names = names.filter(|(queue, shard)| untold & bit(place(queue, *shard)) != 0);
             let names = names.map(|(queue, shard)| shard_name(queue, shard));
+            let names = names.chain((untold & ROUTES != 0).then(|| ROUTED.to_owned()));
             let names: Vec<_> = names.chain(keys.iter().map(|key| format!("{WAITING}{key}"))).collect();
             if !names.is_empty() {
                 return names;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::connection::CATEGORY;
 use crate::protocols::did_exchange::is_spent;
-use crate::route::{Route, Wanted};
+use crate::route::{Announced, Route, Wanted};
 use crate::{Connection, Error, LocalDid, Result, Stored, Work};
 
 /// What a connection notes whose other side is to be asked for mediation as soon as it stands: ACA-Py's names.
@@ -161,7 +161,11 @@ pub(crate) async fn announce(
         .into_iter()
         .map(|(key, action)| json!({"recipient_key": mediation.written(key), "action": action}))
         .collect();
-    send(work, mediation, updates).await.map(Some)
+    let message = send(work, mediation, updates).await?;
+    if !is_known {
+        work.announced(Announced { key: add.to_string(), mediator: mediation.connection_id.clone() });
+    }
+    Ok(Some(message))
 }
 
 /// Sends a mediator updates that the controller made: pairs of a key, in any form, and `add` or `remove`.
@@ -313,6 +317,7 @@ async fn note(work: &mut Work, connection: &Connection, key: &Verkey, updated: &
     match updated.action.as_str() {
         "add" if known.is_empty() => {
             RoutedKey::new(work, MediationRole::Client, &connection.id, key).save(work);
+            work.routes_changed();
         }
         "remove" => {
             for route in known.iter().filter(theirs) {
@@ -325,6 +330,7 @@ async fn note(work: &mut Work, connection: &Connection, key: &Verkey, updated: &
                 route.connection_id = Some(connection.id.clone());
                 route.role = MediationRole::Client;
                 route.save(work);
+                work.routes_changed();
             }
         }
         _ => {}

@@ -129,6 +129,42 @@ async fn everything_reaches_a_client_through_its_mediator_by_every_handshake() {
 }
 
 #[tokio::test]
+async fn what_others_may_answer_leaves_when_the_mediator_knows_the_key() {
+    let mediator = Party::new("mediator", 1, open_mediator());
+    let (client, guest) = (Party::new("client", 2, auto()), Party::new("guest", 3, auto()));
+    let (_, with_mediator) = connect(&mediator, &client, "connections/1.0", &[]).await;
+    let granted = ask(&client, &with_mediator, &mediator).await;
+    let mut work = Work::new(&client.agent);
+    set_default_mediator(&mut work, &granted.id).await.unwrap();
+    work.commit().await.unwrap();
+    // Nothing is sent that leads others to an invitation: who asked for it waits.
+    let mut work = Work::new(&client.agent);
+    let created = out_of_band::create_invitation(&mut work, by("connections/1.0")).await.unwrap();
+    let announced = work.unawaited().unwrap();
+    assert_eq!(Some(announced.key), created.record.our_recipient_key);
+    assert_eq!(announced.mediator, with_mediator);
+    work.commit().await.unwrap();
+    carry_all(&[&client, &mediator]).await;
+
+    take(&guest, &created.record.invitation).await;
+    for from in [&guest, &mediator] {
+        for payload in from.take("outbound").await {
+            let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
+            let to = if outgoing.endpoint == "http://mediator.example" { &mediator } else { &client };
+            to.agent.receive(outgoing.envelope.as_bytes()).await.unwrap();
+        }
+    }
+    let mut waiting = Vec::new();
+    for payload in client.take("outbound").await {
+        let outgoing: Outgoing = serde_json::from_str(&payload).unwrap();
+        waiting.push((outgoing.endpoint, outgoing.after.map(|after| after.mediator)));
+    }
+    waiting.sort();
+    let response = ("http://guest.example".to_owned(), Some(with_mediator));
+    assert_eq!(waiting, [response, ("http://mediator.example".to_owned(), None)]);
+}
+
+#[tokio::test]
 async fn controllers_grant_and_deny_and_a_second_request_is_refused() {
     let mediator = Party::new("mediator", 1, auto());
     let client = Party::new("client", 2, Settings { old_prefix: true, ..auto() });

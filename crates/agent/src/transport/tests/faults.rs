@@ -10,7 +10,7 @@ use trustkeep_wallet::{Changes, Record, StoredKey, Write, lease};
 use super::*;
 
 /// Answers every request with the same bytes, and gives what came.
-async fn peer(answer: &'static [u8]) -> (String, mpsc::UnboundedReceiver<Vec<u8>>) {
+pub(super) async fn peer(answer: &'static [u8]) -> (String, mpsc::UnboundedReceiver<Vec<u8>>) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (came, coming) = mpsc::unbounded_channel();
@@ -38,13 +38,13 @@ async fn peer(answer: &'static [u8]) -> (String, mpsc::UnboundedReceiver<Vec<u8>
     (format!("http://{address}/"), coming)
 }
 
-async fn next(coming: &mut mpsc::UnboundedReceiver<Vec<u8>>) -> String {
+pub(super) async fn next(coming: &mut mpsc::UnboundedReceiver<Vec<u8>>) -> String {
     let request = tokio::time::timeout(PATIENCE, coming.recv()).await.unwrap().unwrap();
     let request = String::from_utf8(request).unwrap();
     request.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
 async fn peers_that_do_not_behave_hold_nobody_up() {
