@@ -1,6 +1,5 @@
 //! Where we are reached: at our own endpoints, or through a mediator.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -136,8 +135,7 @@ impl Announced {
     pub(crate) async fn wait(&self, agent: &Agent) {
         let known = async {
             loop {
-                let mut changed = pin!(agent.wakes().routed());
-                changed.as_mut().enable();
+                let changed = agent.wakes().routed();
                 match self.is_known(agent).await {
                     Ok(true) => return,
                     Ok(false) => {}

@@ -103,7 +103,7 @@ impl Wakes {
         self.routed.notify_waiters();
     }
 
-    /// Told when a mediator knows another key than before, from when it is enabled or polled first.
+    /// Told when a mediator knows another key than at this call.
     pub(crate) fn routed(&self) -> Notified<'_> {
         self.routed.notified()
     }
@@ -175,6 +175,19 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_a_mediator_is_told_here_and_by_others() {
+        let (here, there) = (Wakes::default(), Wakes::default());
+        let (waits_here, waits_there) = (here.routed(), there.routed());
+        let mut places = Places::default();
+        places.insert_routes();
+        here.committed(places);
+        assert!(waits_here.now_or_never().is_some());
+        let told = here.untold().await;
+        there.told(&told[0]);
+        assert!(waits_there.now_or_never().is_some());
+    }
 
     #[tokio::test]
     async fn who_works_here_is_woken_and_others_are_told_of_what_is_theirs() {

@@ -27,6 +27,31 @@ fn late<'a, T>(
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_invitation_is_answered_when_the_mediator_knows_its_key() {
+    let open = Settings { open_mediation: true, ..auto() };
+    let (mediator, client) = (Party::new("mediator", 1, open), Party::new("client", 2, auto()));
+    let (theirs, ours) = (api(&mediator), api(&client));
+    let asked = json!({"handshake_protocols": ["connections/1.0"]});
+    let invitation = theirs.post(CREATE, asked.clone()).await.1["invitation"].clone();
+    let connection = ours.post(RECEIVE, invitation).await.1["connection_id"].as_str().unwrap().to_owned();
+    carry(&mediator, &client).await;
+    let asked_for = ours.post(&format!("/mediation/request/{connection}"), json!({})).await.1;
+    carry(&mediator, &client).await;
+    let id = asked_for["mediation_id"].as_str().unwrap();
+    let (status, chosen) =
+        ours.with_headers("PUT", &format!("/mediation/{id}/default-mediator"), &[], "").await;
+    assert_eq!((status, &chosen["state"]), (201, &json!("granted")), "{chosen}");
+
+    let before = tokio::time::Instant::now();
+    let answer = async { (ours.post(CREATE, asked).await, before.elapsed().as_secs()) };
+    let ((answer, seconds), ()) = tokio::join!(answer, async {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        carry(&mediator, &client).await;
+    });
+    assert_eq!((answer.0, seconds), (200, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_invited_is_waited_for_and_a_connection_is_made_anew_if_he_does_not_agree() {
     let (faber, alice) = (Party::new("faber", 1, auto()), Party::new("alice", 2, auto()));
     let (his, hers) = (api(&faber), api(&alice));
