@@ -163,6 +163,9 @@ def test_a_peer_that_never_reads_holds_up_nobody_but_its_own(vault, root):
         body = {"data": "x" * (300 << 10)}
         for n in range(8):
             assert vault.request("PUT", "cubbyhole/large", body).status_code == 204
+        # It did hang: another connection was tried.
+        listener.settimeout(10)
+        assert len([listener.accept() for _ in range(2)]) == 2
         root.sys.disable_audit_device("hung")
         root.sys.disable_audit_device("good")
 
